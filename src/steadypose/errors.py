@@ -1,0 +1,39 @@
+"""Every error a user can meet: one line that says where, what was expected and what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class SteadyposeError(Exception):
+    """Anything steadypose refuses to do; its message is one line a user can act on."""
+
+
+class DataError(SteadyposeError, ValueError):
+    """Arrays or arguments that do not describe a pose sequence, a body motion or a skeleton."""
+
+
+class FormatError(SteadyposeError, ValueError):
+    """A file that is not what it should be.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    place
+        Where in it: a line, a key, a frame ("line 12", "frame 3, people[0]").
+    expected, found
+        What should have been there, and what was.
+    """
+
+    def __init__(self, path: str | Path, place: str, expected: str, found: str) -> None:
+        self.path, self.place, self.expected, self.found = str(path), place, expected, found
+        where = f"{path}: {place}" if place else str(path)
+        super().__init__(" ".join(f"{where}: expected {expected}, found {found}".split()))
+
+
+class MissingExtraError(SteadyposeError, ImportError):
+    """A format or plot that needs an optional dependency which is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f'{what} needs an optional package: pip install "steadypose[{extra}]"')

@@ -1,0 +1,231 @@
+"""Reading and writing every pose file steadypose knows: the content decides, not the suffix."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from steadypose.errors import DataError, FormatError, SteadyposeError
+from steadypose.io._probe import Probe, ReadOptions
+from steadypose.io._registry import FORMATS, Format, find
+from steadypose.sequence import Motion, Unit
+from steadypose.skeleton import Skeleton
+
+__all__ = ["detect", "formats", "read", "read_streams", "write"]
+
+
+def formats() -> dict[str, Format]:
+    """Every format by its name, in the order in which content is tried."""
+    return dict(FORMATS)
+
+
+def detect(path: str | os.PathLike[str]) -> str:
+    """Name of the format of a file or folder, from its content.
+
+    Raises
+    ------
+    FormatError
+        If the path does not exist, is empty, or holds nothing that any format recognises.
+    """
+    return _detect(_probe(path)).name
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    stream: str | None = None,
+    fps: float | None = None,
+    skeleton: Skeleton | str | None = None,
+    unit: Unit | None = None,
+    columns: Mapping[str, Any] | None = None,
+) -> Motion:
+    """Read a pose file: one sequence, the main one where the file holds several.
+
+    Parameters
+    ----------
+    path
+        A file, or a folder for formats that are one.
+    format
+        Name of the format (:func:`formats`); ``None``: by content.
+    stream
+        Which of the file's sequences (:func:`read_streams` has them all); ``None``: the main one.
+    fps
+        Frames per second, overriding the file's own times. Without either, 30 is assumed and ``history`` says so.
+    skeleton, unit
+        For files that do not name their keypoints or their unit.
+    columns
+        For ``long-csv``: which column means what.
+
+    Returns
+    -------
+    PoseSequence or BodyMotion
+        Writing it back (:func:`write`) changes coordinates only.
+
+    Raises
+    ------
+    FormatError
+        If the file is not what it should be: names the file, the place, what was expected and what was found.
+    """
+    streams = read_streams(path, format=format, fps=fps, skeleton=skeleton, unit=unit, columns=columns)
+    if stream is None:
+        return next(iter(streams.values()))
+    if stream not in streams:
+        raise FormatError(path, "", f"a stream among {', '.join(streams)}", repr(stream))
+    return streams[stream]
+
+
+def read_streams(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    fps: float | None = None,
+    skeleton: Skeleton | str | None = None,
+    unit: Unit | None = None,
+    columns: Mapping[str, Any] | None = None,
+) -> dict[str, Motion]:
+    """Read every sequence of a pose file by its name: cameras, image and world, subjects, rotations and joints …
+
+    Parameters are those of :func:`read`. The main stream comes first.
+    """
+    probe = _probe(path)
+    chosen = _detect(probe) if format is None else find(format)
+    options = ReadOptions(fps, skeleton, unit, columns)
+    try:
+        streams = chosen.module.read(probe, options)
+    except DataError as e:  # what the file says cannot be a sequence (0 fps, repeated times …)
+        raise FormatError(path, "", f"a valid {chosen.name} file", str(e)) from None
+    except (OSError, RecursionError, MemoryError) as e:
+        raise FormatError(path, "", f"a readable {chosen.name} file", f"{type(e).__name__}: {e}") from None
+    if not streams:
+        raise FormatError(path, "", "at least one sequence", "none")
+    return streams
+
+
+def write(
+    data: Motion | Mapping[str, Motion],
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    force: bool = False,
+) -> Path:
+    """Write a sequence (or all streams of a file) to a new file, atomically.
+
+    A sequence that came from a file of the same format goes back into a copy of that file's content: only
+    coordinates change. Otherwise a new file is built, by name of keypoint.
+
+    Parameters
+    ----------
+    data
+        A sequence, or sequences by stream name as :func:`read_streams` gives them.
+    path
+        Where to. The file that was read is never overwritten.
+    format
+        Name of the format; ``None``: the one the data came from, else the one that ``path``'s suffix means.
+    force
+        Replace what is there already.
+
+    Raises
+    ------
+    SteadyposeError
+        If the path exists and ``force`` is not set, is the file the data came from, or the format cannot hold the data.
+    """
+    streams = dict(data) if isinstance(data, Mapping) else {_stream_name(data): data}
+    if not streams:
+        raise DataError("expected at least one sequence to write, found none")
+    target = Path(path)
+    chosen = find(format) if format is not None else _format_for(streams, target)
+    sources = [m.source for m in streams.values() if m.source is not None]
+    if any(_same_place(s.path, target) for s in sources):
+        raise SteadyposeError(f"{target}: is the file that was read; steadypose never touches its input")
+    kept = [s for s in sources if s.format == chosen.name]
+    together = len(kept) == len(streams) and all(s.document is kept[0].document for s in kept)
+    with _atomic(target, force) as temporary:
+        chosen.module.write(streams, kept[0].document if together else None, temporary)
+    return target
+
+
+def _probe(path: str | os.PathLike[str]) -> Probe:
+    p = Path(path)
+    if not p.exists():
+        raise FormatError(p, "", "a file or folder", "nothing there")
+    probe = Probe(p)
+    try:
+        if not p.is_dir() and not probe.head:
+            raise FormatError(p, "", "a pose file", "an empty file")
+    except OSError as e:
+        raise FormatError(p, "", "a readable file", e.strerror or str(e)) from None
+    return probe
+
+
+def _detect(probe: Probe) -> Format:
+    for f in FORMATS.values():
+        if f.module.sniff(probe):
+            return f
+    what = "a folder of something else" if probe.is_dir else "content that no format recognises"
+    raise FormatError(probe.path, "", f"a pose file ({', '.join(FORMATS)}; --format names one)", what)
+
+
+def _stream_name(motion: Motion) -> str:
+    return motion.source.stream if motion.source is not None else "main"
+
+
+def _format_for(streams: Mapping[str, Motion], target: Path) -> Format:
+    source = next(iter(streams.values())).source
+    suffix = target.suffix.lower()
+    if source is not None:
+        came = FORMATS[source.format]
+        if suffix in (came.suffix, Path(source.path).suffix.lower(), ""):
+            return came
+    from steadypose.sequence import PoseSequence
+
+    first = next(iter(streams.values()))
+    kind = f"{first.shape[3]}d" if isinstance(first, PoseSequence) else "rotations"
+    # Where several formats share a suffix, the plainest one is meant.
+    plain = {".json": "mediapipe-json", ".csv": "long-csv", ".npy": "plain"}
+    plain[".npz"] = "plain" if kind != "rotations" else "amass"
+    name = plain.get(suffix) or next((f.name for f in FORMATS.values() if f.suffix == suffix and kind in f.holds), None)
+    if name is None:
+        raise SteadyposeError(f"{target}: expected a format for {kind} data (--format), found the suffix {suffix!r}")
+    return FORMATS[name]
+
+
+def _same_place(a: str, b: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return b.exists() and os.path.samefile(a, b)
+    return False
+
+
+@contextlib.contextmanager
+def _atomic(target: Path, force: bool) -> Iterator[Path]:
+    """A temporary place beside ``target`` that becomes it only if nothing goes wrong."""
+    if target.exists() and not force:
+        raise SteadyposeError(f"{target}: exists already (--force replaces it)")
+    if not target.parent.is_dir():
+        raise SteadyposeError(f"{target}: expected an existing folder, found none at {target.parent}")
+    temporary = target.with_name(f".{uuid.uuid4().hex[:12]}{target.suffix}")
+    try:
+        yield temporary
+        if target.is_dir():  # a folder cannot be replaced in one step: set the old one aside first
+            aside = target.with_name(f".{uuid.uuid4().hex[:12]}.old")
+            target.rename(aside)
+            try:
+                temporary.rename(target)
+            except OSError:
+                aside.rename(target)
+                raise
+            shutil.rmtree(aside)
+        else:
+            os.replace(temporary, target)
+    except OSError as e:
+        raise SteadyposeError(f"{target}: could not be written: {e.strerror or e}") from None
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,423 @@
+"""The two things that travel through steadypose: positions over time and rotations over time.
+
+Both are frozen, both are checked once, at construction, and both keep what their file held besides
+coordinates, so that writing them back changes coordinates only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from steadypose.errors import DataError
+from steadypose.skeleton import Skeleton, skeleton as find_skeleton
+
+Unit = Literal["px", "normalized", "m", "mm", "cm"]
+Space = Literal["image", "camera", "world", "root-relative"]
+Floats = npt.NDArray[np.floating[Any]]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a sequence came from, and what its writer needs to put it back.
+
+    Parameters
+    ----------
+    format
+        Name of the file format (``steadypose.io.formats()`` lists them).
+    path
+        The file or folder that was read.
+    stream
+        Which of the file's sequences this is (a camera, ``"image"`` or ``"world"``, a subject and action …).
+    document
+        The file's content as its format's module keeps it; shared by all streams of one file and never changed.
+    """
+
+    format: str
+    path: str
+    stream: str
+    document: Any
+
+
+def _times(times: npt.ArrayLike | None, fps: float | None, frames: int) -> Floats:
+    if times is None:
+        if fps is None:
+            raise DataError("expected fps or times, found neither")
+        if not (np.isfinite(fps) and fps > 0):
+            raise DataError(f"expected a frame rate above 0 fps, found {fps}")
+        return np.arange(frames) / float(fps)
+    t = np.array(times, dtype=np.float64)
+    if t.shape != (frames,):
+        raise DataError(f"expected {frames} times, one a frame, found shape {t.shape}")
+    if not np.isfinite(t).all():
+        raise DataError(f"expected finite times, found {t[~np.isfinite(t)][0]} at frame {np.flatnonzero(~np.isfinite(t))[0]}")
+    step = np.diff(t)
+    if (step <= 0).any():
+        at = int(np.flatnonzero(step <= 0)[0])
+        raise DataError(f"expected strictly increasing times, found {t[at]:g} then {t[at + 1]:g} at frame {at + 1}")
+    return t
+
+
+def _names(persons: Iterable[str] | None, count: int) -> tuple[str, ...]:
+    names = tuple(str(i) for i in range(count)) if persons is None else tuple(str(p) for p in persons)
+    if len(names) != count or len(set(names)) != count:
+        raise DataError(f"expected {count} unique person names, found {names}")
+    return names
+
+
+def _choice(value: str, allowed: Any, what: str) -> None:
+    if value not in get_args(allowed):
+        raise DataError(f"expected {what} to be one of {', '.join(get_args(allowed))}, found {value!r}")
+
+
+def _frozen(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    view = a.view()
+    view.setflags(write=False)
+    return view
+
+
+class _Timed:
+    """What positions and rotations over time have in common."""
+
+    times: Floats
+    persons: tuple[str, ...]
+
+    @property
+    def fps(self) -> float:
+        """Frames per second: one over the median time step; NaN for a single frame."""
+        return float(1.0 / np.median(np.diff(self.times))) if len(self.times) > 1 else float("nan")
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first frame to the last."""
+        return float(self.times[-1] - self.times[0]) if len(self.times) else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class PoseSequence(_Timed):
+    """Keypoint positions of persons over time.
+
+    Use :meth:`from_array` for arrays of your own and :func:`steadypose.read` for files.
+
+    Parameters
+    ----------
+    positions : ndarray of float32, shape (frames, persons, keypoints, 2 or 3)
+        In ``unit``. Missing is NaN, never 0; infinities are taken as missing.
+    times : ndarray of float64, shape (frames,)
+        Seconds, strictly increasing; steps may be uneven.
+    skeleton
+        Names of the keypoints and how they hang together.
+    confidence : ndarray of float32, shape (frames, persons, keypoints), optional
+        As the estimator gave it (not comparable between estimators), or None; never invented.
+    persons
+        Unique names; a person who is absent in a frame is NaN there.
+    unit
+        ``"px"``, ``"normalized"`` (fractions of the image), ``"m"``, ``"cm"`` or ``"mm"``.
+    space
+        ``"image"``, ``"camera"``, ``"world"`` or ``"root-relative"``.
+    history
+        What was done to the sequence, in order.
+    filled : ndarray of bool, shape (frames, persons, keypoints), optional
+        True where a position was not seen but filled in by steadypose.
+    source
+        What the file held besides coordinates; None for sequences not from a file.
+
+    Raises
+    ------
+    DataError
+        If a shape, a unit, a name or a time does not fit; the message names what was expected and found.
+    """
+
+    positions: npt.NDArray[np.float32]
+    times: Floats
+    skeleton: Skeleton
+    confidence: npt.NDArray[np.float32] | None = None
+    persons: tuple[str, ...] = ()
+    unit: Unit = "px"
+    space: Space = "image"
+    history: tuple[str, ...] = ()
+    filled: Bools | None = None
+    source: Source | None = None
+
+    def __post_init__(self) -> None:
+        x = np.asarray(self.positions, dtype=np.float32)
+        if x.ndim != 4 or x.shape[3] not in (2, 3):
+            raise DataError(f"expected positions of shape (frames, persons, keypoints, 2 or 3), found {x.shape}")
+        if x.shape[0] < 1:
+            raise DataError("expected at least one frame, found none")
+        if x.shape[2] != len(self.skeleton):
+            raise DataError(
+                f"expected {len(self.skeleton)} keypoints (skeleton {self.skeleton.name!r}), found {x.shape[2]}"
+            )
+        _choice(self.unit, Unit, "unit")
+        _choice(self.space, Space, "space")
+        if np.isinf(x).any():
+            x = np.where(np.isinf(x), np.float32(np.nan), x)
+        set_ = object.__setattr__
+        set_(self, "positions", _frozen(x))
+        set_(self, "times", _frozen(_times(self.times, None, x.shape[0])))
+        set_(self, "persons", _names(self.persons or None, x.shape[1]))
+        set_(self, "history", tuple(self.history))
+        for name, dtype in (("confidence", np.float32), ("filled", np.bool_)):
+            value = getattr(self, name)
+            if value is not None:
+                a = np.asarray(value, dtype=dtype)
+                if a.shape != x.shape[:3]:
+                    raise DataError(f"expected {name} of shape {x.shape[:3]}, found {a.shape}")
+                set_(self, name, _frozen(a))
+
+    @classmethod
+    def from_array(
+        cls,
+        positions: npt.ArrayLike,
+        *,
+        fps: float | None = None,
+        times: npt.ArrayLike | None = None,
+        skeleton: Skeleton | str | Iterable[str] | None = None,
+        unit: Unit = "px",
+        space: Space = "image",
+        confidence: npt.ArrayLike | None = None,
+        persons: Iterable[str] | None = None,
+    ) -> PoseSequence:
+        """A sequence from an array of your own (copied).
+
+        Parameters
+        ----------
+        positions : array_like, shape (frames, keypoints, dims) or (frames, persons, keypoints, dims)
+            dims is 2 or 3; NaN where missing.
+        fps, times
+            The frame rate, or the time of every frame in seconds; one of them.
+        skeleton
+            A :class:`Skeleton`, the name of a known layout, or a list of keypoint names. ``None``: keypoints
+            are named by number and no root, bones or sides are known.
+        unit, space, confidence, persons
+            As in :class:`PoseSequence`; confidence may leave out the persons axis too.
+
+        Raises
+        ------
+        DataError
+            If anything does not fit.
+        """
+        x = np.array(positions, dtype=np.float32)
+        c = None if confidence is None else np.array(confidence, dtype=np.float32)
+        if x.ndim == 3:
+            x = x[:, None]
+            c = None if c is None else c.reshape(x.shape[:3]) if c.size == x[..., 0].size else c
+        if x.ndim != 4:
+            raise DataError(f"expected (frames, keypoints, dims) or (frames, persons, keypoints, dims), found {x.shape}")
+        layout = numbered(x.shape[2]) if skeleton is None else find_skeleton(skeleton)
+        who = _names(persons, x.shape[1])
+        return cls(x, _times(times, fps, x.shape[0]), layout, c, who, unit, space)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(frames, persons, keypoints, dims)."""
+        f, p, k, d = self.positions.shape
+        return f, p, k, d
+
+    @property
+    def valid(self) -> Bools:
+        """True where every coordinate of a keypoint is there; shape (frames, persons, keypoints)."""
+        return np.isfinite(self.positions).all(axis=-1)
+
+    def with_positions(
+        self, positions: npt.NDArray[np.float32], note: str, filled: Bools | None = None
+    ) -> PoseSequence:
+        """The same sequence with other coordinates and one more line of history; keeps its source.
+
+        ``filled`` adds to what was marked as filled before. Raises DataError if the shape changes.
+        """
+        if positions.shape != self.positions.shape:
+            raise DataError(f"expected positions of shape {self.positions.shape}, found {positions.shape}")
+        marks = filled if self.filled is None else self.filled if filled is None else self.filled | filled
+        return replace(self, positions=positions, filled=marks, history=(*self.history, note))
+
+    def select(
+        self,
+        frames: slice | Sequence[int] | None = None,
+        persons: Sequence[str] | None = None,
+        keypoints: Sequence[str] | None = None,
+    ) -> PoseSequence:
+        """Some frames, persons (by name) or keypoints (by name); no longer tied to its file."""
+        f = slice(None) if frames is None else frames
+        unknown = [p for p in persons or () if p not in self.persons]
+        if unknown:
+            raise DataError(f"expected persons among {', '.join(self.persons)}, found {unknown[0]!r}")
+        p = list(range(len(self.persons))) if persons is None else [self.persons.index(n) for n in persons]
+        k = list(range(len(self.skeleton))) if keypoints is None else [self.skeleton.index(n) for n in keypoints]
+        pick = (lambda a: None if a is None else a[f][:, p][:, :, k])  # noqa: E731
+        return replace(
+            self,
+            positions=pick(self.positions),
+            times=self.times[f],
+            skeleton=self.skeleton if keypoints is None else self.skeleton.subset(k),
+            confidence=pick(self.confidence),
+            persons=tuple(self.persons[i] for i in p),
+            filled=pick(self.filled),
+            source=None,
+        )
+
+    def remap(self, layout: Skeleton | str | Iterable[str]) -> PoseSequence:
+        """The same motion in another skeleton, matched by name; keypoints without a counterpart are NaN.
+
+        A virtual root becomes a real one where the other skeleton has one (COCO's hips → H36M's pelvis), and
+        a neck the middle of the shoulders. No longer tied to its file.
+        """
+        target = find_skeleton(layout)
+        f, p, _, d = self.shape
+        x = np.full((f, p, len(target), d), np.nan, np.float32)
+        c = None if self.confidence is None else np.zeros((f, p, len(target)), np.float32)
+        mine, theirs = self.skeleton.common(target)
+        x[:, :, theirs] = self.positions[:, :, mine]
+        if c is not None and self.confidence is not None:
+            c[:, :, theirs] = self.confidence[:, :, mine]
+        for name, parts in (("pelvis", ("left_hip", "right_hip")), ("neck", ("left_shoulder", "right_shoulder"))):
+            try:
+                at, of = target.index(name), [self.skeleton.index(n) for n in parts]
+            except DataError:
+                continue
+            if at not in theirs:
+                x[:, :, at] = self.positions[:, :, of].mean(axis=2)
+                if c is not None and self.confidence is not None:
+                    c[:, :, at] = self.confidence[:, :, of].min(axis=2)
+        note = f"remap: {self.skeleton.name} to {target.name} by name"
+        return replace(
+            self, positions=x, confidence=c, skeleton=target, filled=None, source=None, history=(*self.history, note)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class BodyMotion(_Timed):
+    """Joint rotations (and translation) of persons over time.
+
+    Parameters
+    ----------
+    rotations : ndarray of float64, shape (frames, persons, joints, 3, 3)
+        Rotation matrices (column vectors: a joint turns a vector v to ``R @ v``); NaN where missing.
+    times : ndarray of float64, shape (frames,)
+        Seconds, strictly increasing.
+    skeleton
+        The joints.
+    translation : ndarray of float64, shape (frames, persons, 3), optional
+        Of the root, in ``unit``; NaN where missing.
+    body_shape : ndarray of float64, shape (frames, persons, coefficients), optional
+        Shape coefficients (SMPL betas), as the file gave them.
+    offsets : ndarray of float64, shape (joints, 3) or (persons, joints, 3), optional
+        Rest position of every joint relative to its parent, in ``unit``; with it positions follow
+        (:func:`steadypose.rotations.forward_kinematics`).
+    relative_to
+        ``"parent"`` (each joint's rotation in its parent's frame) or ``"world"`` (global orientations).
+    persons, unit, space, history, source
+        As in :class:`PoseSequence`.
+    representation
+        How the file writes rotations: ``"matrix"``, ``"axis-angle"``, ``"quaternion xyzw"``,
+        ``"6d columns"``, ``"euler ZYX"`` … always named, never guessed from a shape.
+
+    Raises
+    ------
+    DataError
+        If a shape, a unit, a name or a time does not fit.
+    """
+
+    rotations: npt.NDArray[np.float64]
+    times: Floats
+    skeleton: Skeleton
+    translation: npt.NDArray[np.float64] | None = None
+    body_shape: npt.NDArray[np.float64] | None = None
+    offsets: npt.NDArray[np.float64] | None = None
+    relative_to: Literal["parent", "world"] = "parent"
+    persons: tuple[str, ...] = ()
+    unit: Unit = "m"
+    space: Space = "world"
+    representation: str = "matrix"
+    history: tuple[str, ...] = ()
+    filled: Bools | None = None
+    source: Source | None = None
+
+    def __post_init__(self) -> None:
+        r = np.asarray(self.rotations, dtype=np.float64)
+        if r.ndim != 5 or r.shape[3:] != (3, 3):
+            raise DataError(f"expected rotations of shape (frames, persons, joints, 3, 3), found {r.shape}")
+        if r.shape[0] < 1:
+            raise DataError("expected at least one frame, found none")
+        if r.shape[2] != len(self.skeleton):
+            raise DataError(f"expected {len(self.skeleton)} joints (skeleton {self.skeleton.name!r}), found {r.shape[2]}")
+        _choice(self.unit, Unit, "unit")
+        _choice(self.space, Space, "space")
+        _choice(self.relative_to, Literal["parent", "world"], "relative_to")
+        r = np.where(np.isfinite(r).all(axis=(-1, -2), keepdims=True), r, np.nan)
+        off = r @ np.swapaxes(r, -1, -2) - np.eye(3)
+        with np.errstate(invalid="ignore"):
+            bad = (np.abs(off) > 1e-2).any(axis=(-1, -2)) | (np.linalg.det(np.nan_to_num(r)) < -0.5)
+        if bad.any():
+            f, p, j = (int(i[0]) for i in np.nonzero(bad))
+            raise DataError(
+                f"expected rotation matrices, found one that is not orthonormal (frame {f}, person {p}, "
+                f"joint {self.skeleton.keypoints[j]!r})"
+            )
+        set_ = object.__setattr__
+        set_(self, "rotations", _frozen(r))
+        set_(self, "times", _frozen(_times(self.times, None, r.shape[0])))
+        set_(self, "persons", _names(self.persons or None, r.shape[1]))
+        set_(self, "history", tuple(self.history))
+        shapes = {"translation": [(*r.shape[:2], 3)], "offsets": [(r.shape[2], 3), (*r.shape[1:3], 3)]}
+        for name, allowed in shapes.items():
+            value = getattr(self, name)
+            if value is not None:
+                a = np.array(value, dtype=np.float64)
+                if a.shape not in allowed:
+                    raise DataError(f"expected {name} of shape {allowed[0]}, found {a.shape}")
+                set_(self, name, _frozen(np.where(np.isfinite(a), a, np.nan)))
+        if self.body_shape is not None:
+            b = np.asarray(self.body_shape, dtype=np.float64)
+            if b.ndim != 3 or b.shape[:2] != r.shape[:2]:
+                raise DataError(f"expected body_shape of shape {(*r.shape[:2], 'coefficients')}, found {b.shape}")
+            set_(self, "body_shape", _frozen(b))
+        if self.filled is not None:
+            m = np.asarray(self.filled, dtype=np.bool_)
+            if m.shape != r.shape[:3]:
+                raise DataError(f"expected filled of shape {r.shape[:3]}, found {m.shape}")
+            set_(self, "filled", _frozen(m))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(frames, persons, joints)."""
+        f, p, j = self.rotations.shape[:3]
+        return f, p, j
+
+    @property
+    def valid(self) -> Bools:
+        """True where a joint's rotation is there; shape (frames, persons, joints)."""
+        return np.isfinite(self.rotations[..., 0, 0])
+
+    def with_rotations(
+        self,
+        rotations: npt.NDArray[np.float64],
+        note: str,
+        translation: npt.NDArray[np.float64] | None = None,
+        filled: Bools | None = None,
+    ) -> BodyMotion:
+        """The same motion with other rotations (and translation) and one more line of history; keeps its source."""
+        if rotations.shape != self.rotations.shape:
+            raise DataError(f"expected rotations of shape {self.rotations.shape}, found {rotations.shape}")
+        marks = filled if self.filled is None else self.filled if filled is None else self.filled | filled
+        return replace(
+            self,
+            rotations=rotations,
+            translation=self.translation if translation is None else translation,
+            filled=marks,
+            history=(*self.history, note),
+        )
+
+
+Motion = PoseSequence | BodyMotion
+
+
+def numbered(count: int) -> Skeleton:
+    """A skeleton of which nothing but the number of keypoints is known; they are named by number."""
+    return Skeleton(f"numbered{count}", tuple(str(k) for k in range(count)))
