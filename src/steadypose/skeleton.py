@@ -66,7 +66,9 @@ class Skeleton:
         _check_tree(self.name, names, parents)
         unknown = [n for n in self.root if n not in names]
         if unknown:
-            raise DataError(f"skeleton {self.name!r}: expected the root among the keypoints, found {unknown[0]!r}")
+            raise DataError(
+                f"skeleton {self.name!r}: expected the root among the keypoints, found {unknown[0]!r}"
+            )
         edges = (
             tuple((p, k) for k, p in enumerate(parents) if p >= 0)
             if self.edges is None
@@ -106,7 +108,9 @@ class Skeleton:
         canonical = [canonical_name(n) for n in self.keypoints]
         if canonical_name(name) in canonical:
             return canonical.index(canonical_name(name))
-        raise DataError(f"skeleton {self.name!r} has no keypoint {name!r}; it has {', '.join(self.keypoints)}")
+        raise DataError(
+            f"skeleton {self.name!r} has no keypoint {name!r}; it has {', '.join(self.keypoints)}"
+        )
 
     def common(self, other: Skeleton) -> tuple[list[int], list[int]]:
         """Indices, here and in ``other``, of the keypoints that both skeletons have (by canonical name)."""
@@ -125,7 +129,9 @@ class Skeleton:
                 p = self.parents[p]
             parents.append(new.get(p, -1))
         edges = [(new[a], new[b]) for a, b in self.edges if a in new and b in new]
-        edges += [(p, k) for k, p in enumerate(parents) if p >= 0 and (p, k) not in edges and (k, p) not in edges]
+        edges += [
+            (p, k) for k, p in enumerate(parents) if p >= 0 and (p, k) not in edges and (k, p) not in edges
+        ]
         names = tuple(self.keypoints[i] for i in indices)
         root = self.root if set(self.root) <= set(names) else ()
         return Skeleton(name or f"{self.name}[{len(names)}]", names, tuple(parents), root, tuple(edges))
@@ -166,18 +172,17 @@ def skeleton(layout: Skeleton | str | Iterable[str]) -> Skeleton:
     if isinstance(layout, Skeleton):
         return layout
     if isinstance(layout, str):
-        from steadypose._layouts import layouts
+        from steadypose._layouts import find
 
-        known = layouts()
-        if layout not in known:
-            raise DataError(f"expected a known skeleton ({', '.join(sorted(known))}) or a list of names, found {layout!r}")
-        return known[layout]
+        return find(layout)
     return Skeleton.from_names(layout)
 
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
-_JOINED = re.compile(r"^(l|r|left|right)(nose|eye|ear|shoulder|elbow|wrist|hand|hip|knee|ankle|foot|heel|bigtoe|smalltoe|toe|thumb|index|pinky|collar|thigh)$")
+_JOINED = re.compile(
+    r"^(l|r|left|right)(nose|eye|ear|shoulder|elbow|wrist|hand|hip|knee|ankle|foot|heel|bigtoe|smalltoe|toe|thumb|index|pinky|collar|thigh)$"
+)
 _ALIASES = {
     "mid_hip": "pelvis", "hip_center": "pelvis", "hips": "pelvis", "hip": "pelvis", "spine_base": "pelvis",
     "midhip": "pelvis", "c_hip": "pelvis", "center_hip": "pelvis", "mshoulder": "neck", "m_shoulder": "neck",
@@ -221,7 +226,9 @@ def _mirror(names: tuple[str, ...]) -> npt.NDArray[np.intp]:
 
 def _check_tree(name: str, names: tuple[str, ...], parents: tuple[int, ...]) -> None:
     if len(parents) != len(names):
-        raise DataError(f"skeleton {name!r}: expected {len(names)} parents, one a keypoint, found {len(parents)}")
+        raise DataError(
+            f"skeleton {name!r}: expected {len(names)} parents, one a keypoint, found {len(parents)}"
+        )
     for k, p in enumerate(parents):
         if not -1 <= p < len(names):
             raise DataError(f"skeleton {name!r}: expected parents from -1 to {len(names) - 1}, found {p}")
