@@ -116,8 +116,8 @@ def _parent_candidates() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def hang(names: Sequence[str]) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...], tuple[str, ...]]:
-    """Parents, bones and root of keypoints of these canonical names.
+def hang(names: Sequence[str]) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...], tuple[int, ...]]:
+    """Parents, bones and root (as indices) of keypoints of these canonical names.
 
     Where there is no pelvis or neck to hang from, hips and shoulders are joined to each other instead.
     """
@@ -144,7 +144,7 @@ def hang(names: Sequence[str]) -> tuple[tuple[int, ...], tuple[tuple[int, int], 
     root = next((r for r in _ROOTS if all(name in at for name in r)), ())
     if root == ("nose_1",) and any(free(n) for n in ("neck", "left_shoulder")):
         root = ()
-    return parents, tuple(bones), root
+    return parents, tuple(bones), tuple(at[name] for name in root)
 
 
 # What a body hangs from, best first; a hand or a face only where there is nothing else.
@@ -247,8 +247,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
 # Other names, without case and separators; a part such as "hands" may be several layouts.
 _ALIASES = {
     "coco": "coco17", "openpose18": "coco18", "openpose25": "body25", "openpose25b": "body25b",
-    "halpe": "halpe26", "cocowholebody": "wholebody133", "wholebody": "wholebody133", "h36m": "h36m17", "human36m": "h36m17",
-    "mpiinf3dhp": "mpi17", "3dhp": "mpi17", "mpii": "mpii16", "smpl": "smpl24", "smplh": "smplh52",
+    "halpe": "halpe26", "cocowholebody": "wholebody133", "wholebody": "wholebody133",
+    "h36m": "h36m17", "human36m": "h36m17", "mpiinf3dhp": "mpi17", "3dhp": "mpi17", "mpii": "mpii16", "smpl": "smpl24", "smplh": "smplh52",
     "smplx": "smplx55", "spin": "spin49", "mediapipe": "mediapipe33", "blazepose": "mediapipe33",
     "kinect": "kinect25", "kinectv2": "kinect25", "vicon": "vicon17", "face": "openpose_face70",
     "face70": "openpose_face70", "handleft": "openpose_hand_left21", "handright": "openpose_hand_right21",
@@ -305,4 +305,4 @@ def _main_name(part: str, asked: str) -> str:
 
 def _built(name: str, names: tuple[str, ...]) -> Skeleton:
     parents, bones, root = hang(names)
-    return Skeleton(name, names, parents, root, bones)
+    return Skeleton(name, names, parents, tuple(names[k] for k in root), bones)

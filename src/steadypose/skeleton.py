@@ -6,14 +6,16 @@ steadypose ever maps keypoints by index: names are canonical (``left_shoulder``)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._names import canonical_name, canonical_names
 from steadypose.errors import DataError
+
+__all__ = ["Skeleton", "canonical_name", "skeleton"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ class Skeleton:
 
     Attributes
     ----------
+    canonical : tuple of str
+        The keypoints' names in the one spelling by which skeletons are matched (``LShoulder`` is
+        ``left_shoulder``); a name that is not understood stays what it is, in lower snake case.
     mirror : ndarray of int, shape (keypoints,)
         The keypoint on the other side (itself for one in the middle); ``mirror[mirror]`` is the identity.
 
@@ -53,6 +58,7 @@ class Skeleton:
     parents: tuple[int, ...] | None = None
     root: tuple[str, ...] = ()
     edges: tuple[tuple[int, int], ...] | None = None
+    canonical: tuple[str, ...] = field(init=False, repr=False, compare=False)
     mirror: npt.NDArray[np.intp] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +86,9 @@ class Skeleton:
         set_(self, "keypoints", names)
         set_(self, "parents", parents)
         set_(self, "edges", edges)
-        set_(self, "mirror", _mirror(names))
+        canonical = canonical_names(names)
+        set_(self, "canonical", canonical)
+        set_(self, "mirror", _mirror(canonical))
 
     def __len__(self) -> int:
         return len(self.keypoints)
@@ -105,21 +113,20 @@ class Skeleton:
         """
         if name in self.keypoints:
             return self.keypoints.index(name)
-        canonical = [canonical_name(n) for n in self.keypoints]
-        if canonical_name(name) in canonical:
-            return canonical.index(canonical_name(name))
+        if canonical_name(name) in self.canonical:
+            return self.canonical.index(canonical_name(name))
         raise DataError(
             f"skeleton {self.name!r} has no keypoint {name!r}; it has {', '.join(self.keypoints)}"
         )
 
     def common(self, other: Skeleton) -> tuple[list[int], list[int]]:
         """Indices, here and in ``other``, of the keypoints that both skeletons have (by canonical name)."""
-        theirs = {canonical_name(n): k for k, n in enumerate(other.keypoints)}
-        mine = [(k, theirs[c]) for k, n in enumerate(self.keypoints) if (c := canonical_name(n)) in theirs]
+        theirs = {c: k for k, c in enumerate(other.canonical)}
+        mine = [(k, theirs[c]) for k, c in enumerate(self.canonical) if c in theirs]
         return [a for a, _ in mine], [b for _, b in mine]
 
     def subset(self, indices: Sequence[int], name: str | None = None) -> Skeleton:
-        """The skeleton of some of the keypoints; a bone to a dropped parent goes to the nearest kept ancestor."""
+        """Some of the keypoints; one whose parent is dropped hangs from its nearest ancestor that is not."""
         assert self.parents is not None and self.edges is not None
         new = {old: i for i, old in enumerate(indices)}
         parents = []
@@ -143,22 +150,13 @@ class Skeleton:
         Names are kept as they are. Where their spelling is understood (``LShoulder``, ``left shoulder``,
         ``shoulder_l``), bones, left/right pairs and a root (a pelvis, or else the middle of the hips) follow.
         """
-        kept = tuple(names)
-        canonical = [canonical_name(n) for n in kept]
-        if len(set(canonical)) != len(kept):  # two spellings of one joint: trust neither
-            return cls(name, kept)
-        from steadypose._layouts import PARENT_CANDIDATES
+        from steadypose._layouts import hang
 
-        parents = []
-        for c in canonical:
-            chain = [p for p in PARENT_CANDIDATES.get(c, ()) if p in canonical]
-            parents.append(canonical.index(chain[0]) if chain else -1)
-        root: tuple[str, ...] = ()
-        if "pelvis" in canonical:
-            root = (kept[canonical.index("pelvis")],)
-        elif {"left_hip", "right_hip"} <= set(canonical):
-            root = (kept[canonical.index("left_hip")], kept[canonical.index("right_hip")])
-        return cls(name, kept, tuple(parents), root)
+        kept = tuple(names)
+        parents, edges, root = (
+            hang(canonical_names(kept)) if len(set(kept)) == len(kept) else (None, None, ())
+        )
+        return cls(name, kept, parents, tuple(kept[k] for k in root), edges)
 
 
 def skeleton(layout: Skeleton | str | Iterable[str]) -> Skeleton:
@@ -178,48 +176,14 @@ def skeleton(layout: Skeleton | str | Iterable[str]) -> Skeleton:
     return Skeleton.from_names(layout)
 
 
-_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
-_JOINED = re.compile(
-    r"^(l|r|left|right)(nose|eye|ear|shoulder|elbow|wrist|hand|hip|knee|ankle|foot|heel|bigtoe|smalltoe|toe|thumb|index|pinky|collar|thigh)$"
-)
-_ALIASES = {
-    "mid_hip": "pelvis", "hip_center": "pelvis", "hips": "pelvis", "hip": "pelvis", "spine_base": "pelvis",
-    "midhip": "pelvis", "c_hip": "pelvis", "center_hip": "pelvis", "mshoulder": "neck", "m_shoulder": "neck",
-    "mid_shoulder": "neck", "left_upleg": "left_hip", "left_up_leg": "left_hip", "right_up_leg": "right_hip",
-    "left_leg": "left_knee", "right_leg": "right_knee", "left_arm": "left_shoulder",
-    "right_arm": "right_shoulder", "left_fore_arm": "left_elbow", "right_fore_arm": "right_elbow",
-    "spine_shoulder": "thorax", "chest": "thorax", "head_top": "head_top", "top_head": "head_top",
-}  # fmt: skip
-
-
-def canonical_name(name: str) -> str:
-    """One spelling for every way tools write a joint: ``LShoulder``, ``lShoulder``, ``shoulder_l`` → ``left_shoulder``.
-
-    Names that are not understood come back in lower snake case.
-    """
-    joined = _JOINED.match(name.lower())
-    words = [joined[1], joined[2]] if joined else [w.lower() for w in _WORDS.findall(name)]
-    if not words:
-        return name
-    side = next((i for i in (0, len(words) - 1) if words[i] in _SIDES and len(words) > 1), None)
-    if side is not None:
-        words = [_SIDES[words.pop(side)], *words]
-    plain = "_".join(words)
-    return _ALIASES.get(plain, plain)
-
-
-def _mirror(names: tuple[str, ...]) -> npt.NDArray[np.intp]:
-    """Index of the same keypoint on the other side, itself if there is none; always an involution."""
-    canonical = [canonical_name(n) for n in names]
-    mirror = np.arange(len(names))
-    for k, c in enumerate(canonical):
-        if c.startswith("left_"):
-            other = "right_" + c.removeprefix("left_")
-            # Two spellings of one side (or none of the other) stay single.
-            if canonical.count(c) == 1 and canonical.count(other) == 1:
-                o = canonical.index(other)
-                mirror[k], mirror[o] = o, k
+def _mirror(canonical: tuple[str, ...]) -> npt.NDArray[np.intp]:
+    """Index of the same keypoint on the other side, itself if there is none."""
+    at = {c: k for k, c in enumerate(canonical)}
+    other = {"left": "right", "right": "left"}
+    mirror = np.arange(len(canonical))
+    for c, k in at.items():
+        side, _, part = c.partition("_")
+        mirror[k] = at.get(f"{other.get(side)}_{part}", k)
     mirror.setflags(write=False)
     return mirror
 
