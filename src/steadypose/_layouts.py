@@ -248,10 +248,12 @@ _NAMES: dict[str, tuple[str, ...]] = {
 _ALIASES = {
     "coco": "coco17", "openpose18": "coco18", "openpose25": "body25", "openpose25b": "body25b",
     "halpe": "halpe26", "cocowholebody": "wholebody133", "wholebody": "wholebody133",
-    "h36m": "h36m17", "human36m": "h36m17", "mpiinf3dhp": "mpi17", "3dhp": "mpi17", "mpii": "mpii16", "smpl": "smpl24", "smplh": "smplh52",
-    "smplx": "smplx55", "spin": "spin49", "mediapipe": "mediapipe33", "blazepose": "mediapipe33",
-    "kinect": "kinect25", "kinectv2": "kinect25", "vicon": "vicon17", "face": "openpose_face70",
-    "face70": "openpose_face70", "handleft": "openpose_hand_left21", "handright": "openpose_hand_right21",
+    "h36m": "h36m17", "human36m": "h36m17", "mpiinf3dhp": "mpi17", "3dhp": "mpi17", "mpii": "mpii16",
+    "smpl": "smpl24", "smplh": "smplh52", "smplx": "smplx55", "spin": "spin49",
+    "mediapipe": "mediapipe33", "blazepose": "mediapipe33",
+    "kinect": "kinect25", "kinectv2": "kinect25", "vicon": "vicon17",
+    "face": "openpose_face70", "face70": "openpose_face70",
+    "handleft": "openpose_hand_left21", "handright": "openpose_hand_right21",
     "hands": "openpose_hand_left21+openpose_hand_right21",
 }  # fmt: skip
 

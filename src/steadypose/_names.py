@@ -1,6 +1,7 @@
 """One spelling for every way tools write the names of joints.
 
-A name alone says most: ``LShoulder``, ``shoulder_l`` and ``Left Shoulder`` are ``left_shoulder``. Some names mean a joint only beside others, and are read by their neighbours:
+A name alone says most: ``LShoulder``, ``shoulder_l`` and ``Left Shoulder`` are ``left_shoulder``. Some mean a
+joint only beside others, and are read by their neighbours:
 
 - Animation rigs (BVH, Biped, Unreal, VRM) name the segment that a joint turns: ``LeftUpLeg``, ``LeftLeg``,
   ``LeftFoot`` are hip, knee and ankle, and ``LeftShoulder`` above a ``LeftArm`` is the collar.
@@ -33,18 +34,19 @@ _SIDED_ALIASES = {
     "up_leg": "hip", "upleg": "hip",
 }  # fmt: skip
 _MIDDLE_ALIASES = {
-    "mid_hip": "pelvis", "midhip": "pelvis", "hip_center": "pelvis", "hip_centre": "pelvis", 
-    "c_hip": "pelvis", "center_hip": "pelvis", "m_hip": "pelvis", "hips": "pelvis", "spine_base": "pelvis",
-    "m_shoulder": "neck",    "mshoulder": "neck", "mid_shoulder": "neck", "shoulder_center": "neck", "spine_shoulder": "thorax",
-    "spine_mid": "spine", "headtop": "head_top", "top_head": "head_top", "top_of_head": "head_top",
+    "mid_hip": "pelvis", "midhip": "pelvis", "m_hip": "pelvis", "c_hip": "pelvis", "center_hip": "pelvis",
+    "hip_center": "pelvis", "hip_centre": "pelvis", "hips": "pelvis", "spine_base": "pelvis",
+    "mid_shoulder": "neck", "m_shoulder": "neck", "mshoulder": "neck", "shoulder_center": "neck",
+    "spine_shoulder": "thorax", "spine_mid": "spine",
+    "headtop": "head_top", "top_head": "head_top", "top_of_head": "head_top",
 }  # fmt: skip
 _LONE_PELVIS = ("hip", "root")
 # Segment → the joint at its upper end, in a rig.
 _RIG = {
-    "arm": "shoulder", "upper_arm": "shoulder", "upperarm": "shoulder", "fore_arm": "elbow",
-    "forearm": "elbow", "lower_arm": "elbow", "lowerarm": "elbow", "hand": "wrist", "upper_leg": "hip", "thigh": "hip",
-    "leg": "knee", "lower_leg": "knee", "calf": "knee", "shin": "knee", "foot": "ankle",
-    "ball": "toe", "toe_0": "toe",
+    "arm": "shoulder", "upper_arm": "shoulder", "upperarm": "shoulder",
+    "fore_arm": "elbow", "forearm": "elbow", "lower_arm": "elbow", "lowerarm": "elbow", "hand": "wrist",
+    "upper_leg": "hip", "thigh": "hip", "leg": "knee", "lower_leg": "knee", "calf": "knee", "shin": "knee",
+    "foot": "ankle", "ball": "toe", "toe_0": "toe",
 }  # fmt: skip
 _RIG_MARKS = (
     ("up_leg", "leg"), ("upleg", "leg"), ("thigh", "calf"), ("thigh", "shin"), ("upper_leg", "lower_leg"),
