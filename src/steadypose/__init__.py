@@ -3,6 +3,8 @@
 >>> import steadypose as sp
 >>> steady = sp.refine(sp.read("poses.json"))
 >>> sp.write(steady, "poses.steady.json")
+
+Names are imported when first used, so that ``steadypose --help`` need not wait for NumPy.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from steadypose._version import __version__
 
@@ -44,45 +46,37 @@ __all__ = [
     "write",
 ]
 
-# Names are imported when first used, so that `steadypose --help` does not wait for NumPy.
-_HOMES = {
+_ROOMS = {
     "errors": ("DataError", "FormatError", "MissingExtraError", "SteadyposeError"),
     "io": ("detect", "formats", "read", "read_streams", "write"),
     "metrics": ("evaluate",),
-    "refine": ("tune",),
+    "refine": ("refine", "tune"),
     "sequence": ("BodyMotion", "PoseSequence"),
     "skeleton": ("Skeleton",),
 }
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("metrics", "rotations"):
-        return import_module(f"steadypose.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module 'steadypose' has no attribute {name!r}")
-    value = getattr(import_module(f"steadypose.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 class _Package(ModuleType):
-    """A package in which `refine` is always the function, although a room has the same name.
+    """Keeps ``steadypose.refine`` the function: importing the room of that name would put the room there."""
 
-    Python sets a package's attribute to a submodule when that is imported; this keeps the name for the function.
-    """
-
-    @property
-    def refine(self) -> Any:
-        return import_module("steadypose.refine").refine
-
-    @refine.setter
-    def refine(self, value: Any) -> None:
-        pass
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name == "refine" and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package
+
+if not TYPE_CHECKING:  # so that a type checker still refuses names that do not exist
+
+    def __getattr__(name):
+        if name in ("metrics", "rotations"):
+            return import_module(f"steadypose.{name}")
+        if name not in _HOME:
+            raise AttributeError(f"module 'steadypose' has no attribute {name!r}")
+        value = getattr(import_module(f"steadypose.{_HOME[name]}"), name)
+        setattr(sys.modules[__name__], name, value)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
