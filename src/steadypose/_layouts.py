@@ -141,30 +141,16 @@ def hang(names: Sequence[str]) -> tuple[tuple[int, ...], tuple[tuple[int, int], 
         join(f"{side}_heel", f"{side}_foot_index")
     for outline, closed in _OUTLINES:
         join(outline[-1], outline[0], closed)
-    root = next((r for r in _ROOTS if all(name in at for name in r)), ())
-    if root == ("nose_1",) and any(free(n) for n in ("neck", "left_shoulder")):
-        root = ()
-    return parents, tuple(bones), tuple(at[name] for name in root)
+    # A hand or a face hangs from its own first point only where there is no body.
+    roots = [r for r in (("pelvis",), ("left_hip", "right_hip"), ("hips_target",)) if set(r) <= set(at)]
+    alone = [name for name in names if free(name)]
+    if not roots and len(alone) == 1 and alone[0] in ("left_hand_wrist", "right_hand_wrist", "nose_1"):
+        roots = [(alone[0],)]
+    return parents, tuple(bones), tuple(at[name] for name in roots[0]) if roots else ()
 
 
-# What a body hangs from, best first; a hand or a face only where there is nothing else.
-_ROOTS = (
-    ("pelvis",),
-    ("left_hip", "right_hip"),
-    ("hips_target",),
-    ("left_hand_wrist",),
-    ("right_hand_wrist",),
-    ("nose_1",),
-)
-
-
-def _pairs(names: str) -> tuple[str, ...]:
-    """ "nose eye ear": those with two sides become left, right."""
-    single = set(_SPINE) | {"nose", "jaw"}
-    out: list[str] = []
-    for n in names.split():
-        out += [n] if n in single else [f"left_{n}", f"right_{n}"]
-    return tuple(out)
+def _pairs(*joints: str) -> tuple[str, ...]:
+    return tuple(f"{side}_{j}" for j in joints for side in ("left", "right"))
 
 
 def _limbs(side: str, *joints: str) -> tuple[str, ...]:
@@ -175,12 +161,12 @@ _ARM, _LEG = ("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")
 _LEFT_ARM, _RIGHT_ARM = _limbs("left", *_ARM), _limbs("right", *_ARM)
 _LEFT_LEG, _RIGHT_LEG = _limbs("left", *_LEG), _limbs("right", *_LEG)
 _FEET = (*_limbs("left", "big_toe", "small_toe", "heel"), *_limbs("right", "big_toe", "small_toe", "heel"))
-_COCO17 = _pairs("nose eye ear shoulder elbow wrist hip knee ankle")
+_COCO17 = ("nose", *_pairs("eye", "ear", *_ARM, *_LEG))
 _BODY25 = (
     "nose", "neck", *_RIGHT_ARM, *_LEFT_ARM, "pelvis", *_RIGHT_LEG, *_LEFT_LEG,
     "right_eye", "left_eye", "right_ear", "left_ear", *_FEET,
 )  # fmt: skip
-_HALPE26 = (*_COCO17, "head", "neck", "pelvis", *_pairs("big_toe small_toe heel"))
+_HALPE26 = (*_COCO17, "head", "neck", "pelvis", *_pairs("big_toe", "small_toe", "heel"))
 _SMPL22 = (
     "pelvis", "left_hip", "right_hip", "spine_1", "left_knee", "right_knee", "spine_2", "left_ankle",
     "right_ankle", "spine_3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head",
@@ -225,7 +211,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "mediapipe33": (
         "nose", *_limbs("left", "eye_inner", "eye", "eye_outer"),
         *_limbs("right", "eye_inner", "eye", "eye_outer"),
-        *_pairs("ear mouth shoulder elbow wrist pinky index thumb hip knee ankle heel foot_index"),
+        *_pairs("ear", "mouth", *_ARM, "pinky", "index", "thumb", *_LEG, "heel", "foot_index"),
     ),
     "kinect25": (
         "pelvis", "spine", "neck", "head", *_LEFT_ARM, "left_hand", *_RIGHT_ARM, "right_hand",
@@ -275,10 +261,7 @@ def find(name: str) -> Skeleton:
     DataError
         If a part of the name is not known; the message lists the layouts that are.
     """
-    if name in _NAMES:
-        return layouts()[name]
-    parts = [_main_name(part, name) for part in name.split("+")]
-    return composite(*"+".join(parts).split("+"))
+    return layouts()[name] if name in _NAMES else composite(*name.split("+"))
 
 
 def composite(*parts: str) -> Skeleton:
@@ -289,12 +272,10 @@ def composite(*parts: str) -> Skeleton:
     DataError
         If a layout is unknown, or two have a keypoint in common.
     """
-    names = [_main_name(part, "+".join(parts)) for part in parts]
-    return (
-        layouts()[names[0]]
-        if len(names) == 1
-        else _built("+".join(names), tuple(n for p in names for n in _NAMES[p]))
-    )
+    mains = "+".join(_main_name(part, "+".join(parts)) for part in parts).split("+")
+    if len(mains) == 1:
+        return layouts()[mains[0]]
+    return _built("+".join(mains), tuple(name for main in mains for name in _NAMES[main]))
 
 
 def _main_name(part: str, asked: str) -> str:
