@@ -1,0 +1,87 @@
+"""Refinement: a jittering motion in, the same motion out, steady.
+
+The main path is :func:`refine` → :class:`Refiner` → for every segment of every curve one filter.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from steadypose.refine._refiner import Refiner
+from steadypose.refine.filters import METHODS, Filter, make_filter
+from steadypose.refine.tune import Tuning, tune
+from steadypose.sequence import BodyMotion, PoseSequence
+
+__all__ = ["METHODS", "Filter", "Refiner", "Tuning", "make_filter", "make_refiner", "refine", "tune"]
+
+AnyMotion = TypeVar("AnyMotion", PoseSequence, BodyMotion)
+
+# The pipeline used when no method is named; experiments/classical_default says why this one.
+DEFAULT_METHOD = "kalman"
+
+
+def make_refiner(
+    method: str | None = None,
+    *,
+    max_gap: float = 0.25,
+    outliers: bool | None = None,
+    swaps: bool | None = None,
+    confidence: bool = True,
+    **parameters: float,
+) -> Refiner:
+    """A refiner to use on many motions; parameters are those of :func:`refine`."""
+    whole = method is None
+    return Refiner(
+        make_filter(DEFAULT_METHOD if method is None else method, **parameters),
+        max_gap=max_gap,
+        outliers=whole if outliers is None else outliers,
+        swaps=whole if swaps is None else swaps,
+        confidence=confidence,
+    )
+
+
+def refine(
+    motion: AnyMotion,
+    method: str | None = None,
+    *,
+    max_gap: float = 0.25,
+    outliers: bool | None = None,
+    swaps: bool | None = None,
+    confidence: bool = True,
+    **parameters: float,
+) -> AnyMotion:
+    """The same motion, steady.
+
+    Parameters
+    ----------
+    motion : PoseSequence or BodyMotion
+        Any number of persons, who may come and go; uneven time stamps are fine.
+    method
+        One of :data:`METHODS`; ``None`` is the best pipeline without a network: left–right swaps put back,
+        outliers removed, short gaps filled, then a Kalman smoother weighted by confidence.
+    max_gap
+        Gaps up to this many seconds are filled (and marked in ``filled``); longer ones stay missing and
+        nothing is smoothed across them.
+    outliers
+        Take single slips out before smoothing (Hampel). Default: only when no method is named.
+    swaps
+        Put exchanged left and right limbs back before smoothing. Default: only when no method is named.
+    confidence
+        Let confidence weigh samples, for the methods that can (moving_average, gaussian, savgol, kalman).
+    **parameters
+        Of the method, in seconds or hertz; see its class.
+
+    Returns
+    -------
+    PoseSequence or BodyMotion
+        Of the same shape, times, names and source; ``history`` says what was done.
+
+    Raises
+    ------
+    DataError
+        If the method or a parameter is unknown or out of range.
+    """
+    refiner = make_refiner(
+        method, max_gap=max_gap, outliers=outliers, swaps=swaps, confidence=confidence, **parameters
+    )
+    return refiner(motion)

@@ -1,0 +1,205 @@
+"""The pipeline around a filter: what is missing, what is wrong, what belongs together; then the filter."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from steadypose import rotations
+from steadypose.errors import DataError
+from steadypose.refine._segments import Bools, Floats, Segments, Values, fill_gaps, find_segments
+from steadypose.refine.filters import Filter, Gaussian, Slerp
+from steadypose.refine.outliers import find_outliers, find_switches
+from steadypose.refine.swaps import repair_swaps
+from steadypose.sequence import BodyMotion, PoseSequence
+
+AnyMotion = TypeVar("AnyMotion", PoseSequence, BodyMotion)
+
+# A sample that was not seen, or that its estimator does not believe, still counts a little, so that the curve
+# is determined everywhere; one part in fifty is little enough for its neighbours to win.
+LEAST_WEIGHT = 0.02
+
+
+@dataclass(frozen=True)
+class Refiner:
+    """A filter and what goes before it; call it with a motion.
+
+    Deterministic and pure; keeps shape, times and names; treats every person by itself.
+
+    Parameters
+    ----------
+    filter
+        What smooths.
+    max_gap
+        Longest gap that is filled, seconds; 0 fills none.
+    outliers, swaps
+        Whether those stages run (positions only).
+    confidence
+        Whether confidence weighs samples.
+    """
+
+    filter: Filter
+    max_gap: float = 0.25
+    outliers: bool = False
+    swaps: bool = False
+    confidence: bool = True
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.max_gap) and self.max_gap >= 0):
+            raise DataError(f"expected max_gap of 0 seconds or more, found {self.max_gap!r}")
+
+    def latency(self, fps: float) -> float:
+        """Frames of future that a frame's result may depend on; infinite if all of them."""
+        ahead = self.max_gap * fps
+        reach = {"window": 0.5, "sigma": 4.0}
+        if self.filter.causal:
+            return ahead
+        seconds = [
+            reach[f.name] * getattr(self.filter, f.name) for f in fields(self.filter) if f.name in reach
+        ]
+        return ahead + math.ceil(seconds[0] * fps) if seconds else math.inf
+
+    def __call__(self, motion: AnyMotion) -> AnyMotion:
+        """The motion, steady; see :func:`steadypose.refine`."""
+        if isinstance(motion, BodyMotion):
+            return self._rotations(motion)
+        return self._positions(motion)
+
+    def describe(self) -> str:
+        """The filter with its parameters, as it stands in a history."""
+        parameters = ", ".join(f"{f.name}={getattr(self.filter, f.name):g}" for f in fields(self.filter))
+        return f"{self.filter.name}({parameters})"
+
+    def _positions(self, seq: PoseSequence) -> PoseSequence:
+        if "positions" not in self.filter.handles:
+            raise DataError(
+                f"{self.filter.name}: expected rotations (a body motion), found keypoint positions"
+            )
+        frames, persons, keypoints, dims = seq.shape
+        if persons == 0:
+            return seq.with_positions(seq.positions, f"refine: {self.describe()}; no person")
+        done = []
+        x = seq.positions
+        if self.swaps:
+            x, swapped = repair_swaps(x, seq.confidence, seq.times, seq.skeleton)
+            done.append(f"{int(swapped.any(axis=2).sum())} frames with left and right swapped back")
+        values = x.reshape(frames, persons * keypoints, dims)
+        valid: Bools = np.all(np.isfinite(values), axis=2)
+        confidence = None if seq.confidence is None else seq.confidence.reshape(frames, -1)
+        # Another body under the same name is a cut, whatever the method.
+        cuts = np.repeat(find_switches(x, seq.times), keypoints, axis=1)
+        if self.outliers:
+            slips = find_outliers(values, valid, seq.times, confidence=confidence)
+            valid &= ~slips
+            done.append(f"{int(slips.sum())} outliers removed")
+        size = np.repeat(_body_size(x), keypoints)
+        segments = find_segments(valid, seq.times, self.max_gap, cuts if cuts.any() else None)
+        out, filled = self._curves(values, valid, confidence, seq.times, size, segments)
+        done.append(f"{int(filled.sum())} keypoints filled")
+        note = "; ".join([f"refine: {self.describe()}, max_gap={self.max_gap:g}", *done])
+        return seq.with_positions(out.reshape(seq.shape), note, filled.reshape(seq.shape[:3]))
+
+    def _rotations(self, motion: BodyMotion) -> BodyMotion:
+        frames, persons, joints = motion.shape
+        values = motion.rotations.reshape(frames, persons * joints, 9).astype(np.float32)
+        valid = motion.valid.reshape(frames, -1)
+        # A difference of matrices, over √2, is the angle between them (for small angles): speeds are radians.
+        size = np.full(persons * joints, np.sqrt(2.0))
+        segments = find_segments(valid, motion.times, self.max_gap)
+        out, filled = self._curves(values, valid, None, motion.times, size, segments)
+        matrices = rotations.project(out.astype(np.float64).reshape(motion.rotations.shape))
+        translation: npt.NDArray[np.float64] | None = None
+        if motion.translation is not None:
+            where: Bools = np.all(np.isfinite(motion.translation), axis=2)
+            path = motion.translation
+            start = (
+                np.nanmean(path, axis=0, keepdims=True) if where.any() else 0.0
+            )  # keep single precision small
+            follow = Gaussian(self.filter.sigma) if isinstance(self.filter, Slerp) else self.filter
+            height = 1.7 / {"m": 1.0, "cm": 0.01, "mm": 0.001}.get(motion.unit, 1.0)
+            moved, _ = Refiner(follow, self.max_gap)._curves(
+                (path - start).astype(np.float32),
+                where,
+                None,
+                motion.times,
+                np.full(persons, height),
+                find_segments(where, motion.times, self.max_gap),
+            )
+            translation = np.asarray(moved + start, dtype=np.float64)
+        note = f"refine: {self.describe()}, max_gap={self.max_gap:g}; {int(filled.sum())} rotations filled"
+        return motion.with_rotations(matrices, note, translation, filled.reshape(motion.shape))
+
+    def _curves(
+        self,
+        values: Values,
+        valid: Bools,
+        confidence: Values | None,
+        times: Floats,
+        size: Floats,
+        segments: Segments,
+    ) -> tuple[Values, Bools]:
+        """Smoothed curves (NaN outside of segments) and what was filled; values (frames, curves, dims)."""
+        filled = np.zeros(valid.shape, bool)
+        if segments.gap_curve.size:
+            values = values.copy()
+            if values.shape[2] == 9:
+                filled = _turn_through_gaps(values, times, segments)
+            else:
+                filled = fill_gaps(values, valid, times, segments)
+        weights = self._weights(confidence, filled)
+        everything = (segments.start == 0).all() and (segments.stop == len(times)).all()
+        if everything and len(segments.curve) == values.shape[1]:
+            return self.filter.smooth(values, weights, times, size), filled
+        out = np.full(values.shape, np.nan, np.float32)
+        for frames, curves in segments.groups():
+            w = None if weights is None else weights[frames][:, curves]
+            out[frames, curves] = self.filter.smooth(
+                values[frames][:, curves], w, times[frames], size[curves]
+            )
+        return out, filled
+
+    def _weights(self, confidence: Values | None, filled: Bools) -> Values | None:
+        """Weight of every sample, from confidence relative to what this estimator gives at its best."""
+        if confidence is None or not self.confidence:
+            return np.where(filled, np.float32(LEAST_WEIGHT), np.float32(1)) if filled.any() else None
+        known = confidence[:: max(1, len(confidence) // 2000)]
+        known = known[np.isfinite(known) & (known > 0)]
+        if known.size == 0:
+            return self._weights(None, filled)
+        best = float(np.quantile(known, 0.95))
+        weights: Values = np.clip(confidence / np.float32(best), LEAST_WEIGHT, 1, dtype=np.float32)
+        weights[~np.isfinite(weights)] = 1
+        weights[filled] = LEAST_WEIGHT
+        return weights
+
+
+def _turn_through_gaps(values: Values, times: Floats, segments: Segments) -> Bools:
+    """Fill short gaps of rotations in place at constant angular velocity; returns what was filled."""
+    filled = np.zeros(values.shape[:2], bool)
+    curve, a, b = segments.gap_curve, segments.gap_before, segments.gap_after
+    length = b - a - 1
+    gap = np.repeat(np.arange(len(a)), length)
+    frame = a[gap] + 1 + np.arange(len(gap)) - np.repeat(np.cumsum(length) - length, length)
+    u = (times[frame] - times[a[gap]]) / (times[b] - times[a])[gap]
+    ends = [values[at[gap], curve[gap]].astype(np.float64).reshape(-1, 3, 3) for at in (a, b)]
+    values[frame, curve[gap]] = rotations.slerp(ends[0], ends[1], u).reshape(-1, 9)
+    filled[frame, curve[gap]] = True
+    return filled
+
+
+def _body_size(positions: npt.NDArray[np.float32]) -> Floats:
+    """Size of every person: median over frames of the diagonal of the box around the keypoints seen."""
+    x = positions[:: max(1, len(positions) // 500)].astype(np.float64)
+    seen = np.isfinite(x).all(axis=3, keepdims=True)
+    top = np.where(seen, x, -np.inf).max(axis=2)
+    bottom = np.where(seen, x, np.inf).min(axis=2)
+    diagonal = np.linalg.norm(np.where(np.isfinite(top), top - bottom, np.nan), axis=2)
+    diagonal[diagonal == 0] = np.nan
+    size = np.ones(positions.shape[1])
+    for p in np.flatnonzero(np.isfinite(diagonal).any(axis=0)):
+        size[p] = np.nanmedian(diagonal[:, p])
+    return size

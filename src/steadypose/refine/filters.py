@@ -1,0 +1,359 @@
+"""The filters: each a small dataclass whose parameters are in seconds or hertz, and one method that smooths.
+
+All of them see the same thing: complete curves over one segment of time, with a weight for every sample
+(from confidence; low for filled samples) or none. Rotations come as the nine entries of their matrices,
+which have no sign ambiguity and no wrap-around; the result is projected back onto rotations by the caller.
+Linear filters of matrices followed by that projection are the chordal mean (Hartley et al. 2013, "Rotation
+averaging", section 5), and they commute with any rotation of the body or the camera.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from steadypose import rotations
+from steadypose.errors import DataError
+from steadypose.refine._blocks import walk_in_blocks
+from steadypose.refine._regression import boxcar, gaussian4, local_polynomial
+from steadypose.refine._rolling import rolling_median, rolling_medoid, window_span
+
+Values = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def _parameter(default: float, low: float, high: float, unit: str, help: str) -> Any:
+    """A dataclass field with what --help and tuning need to know about it; low and high bound the search
+    only."""
+    return field(default=default, metadata={"range": (low, high), "unit": unit, "help": help})
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What all filters have in common: parameters checked at construction, and ``smooth``."""
+
+    name: ClassVar[str]
+    causal: ClassVar[bool] = False
+    handles: ClassVar[tuple[str, ...]] = ("positions", "rotations")
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            zero_ok = f.metadata["unit"] == "" and f.type != "int"
+            number = isinstance(value, int | float | np.number) and np.isfinite(value)
+            if not number or not (value > 0 or (zero_ok and value == 0)):
+                unit = {"s": " seconds", "Hz": " hertz"}.get(f.metadata["unit"], "")
+                raise DataError(f"{self.name}: expected {f.name} above 0{unit}, found {value!r}")
+            if f.type == "int" and int(value) != value:
+                raise DataError(f"{self.name}: expected a whole number for {f.name}, found {value!r}")
+
+    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+        """Smoothed values.
+
+        Parameters
+        ----------
+        values : ndarray of float32, shape (frames, curves, dims)
+            Complete: no NaN.
+        weights : ndarray of float32, shape (frames, curves), optional
+            Above 0, at most 1.
+        times : ndarray, shape (frames,)
+            Seconds.
+        size : ndarray, shape (curves,)
+            Size of the body each curve belongs to, in the units of ``values``; for thresholds on speed.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class MovingAverage(Filter):
+    """Mean over a window; at the ends and beside gaps a straight line instead, so that nothing is dragged."""
+
+    name: ClassVar[str] = "moving_average"
+    window: float = _parameter(0.2, 0.02, 4.0, "s", "length of the window")
+
+    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+        """See :meth:`Filter.smooth`."""
+        return local_polynomial(
+            values, weights, times, kernel=boxcar, radius=self.window / 2, degree=1, full_window=False
+        )
+
+
+@dataclass(frozen=True)
+class Gaussian(Filter):
+    """Gaussian-weighted local line; between the ends of a clean recording exactly the Gaussian
+    convolution."""
+
+    name: ClassVar[str] = "gaussian"
+    sigma: float = _parameter(
+        0.05, 0.005, 1.0, "s", "standard deviation of the bell, which is cut at 4 sigma"
+    )
+
+    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+        """See :meth:`Filter.smooth`."""
+        return local_polynomial(
+            values, weights, times, kernel=gaussian4, radius=4 * self.sigma, degree=1, full_window=False
+        )
+
+
+@dataclass(frozen=True)
+class SavitzkyGolay(Filter):
+    """Polynomial fitted by least squares in a window (Savitzky and Golay 1964); keeps peaks better than a
+    mean."""
+
+    name: ClassVar[str] = "savgol"
+    window: float = _parameter(0.35, 0.05, 9.0, "s", "length of the window")
+    order: int = _parameter(2, 1, 4, "", "degree of the polynomial")
+
+    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+        """See :meth:`Filter.smooth`."""
+        return local_polynomial(
+            values,
+            weights,
+            times,
+            kernel=boxcar,
+            radius=self.window / 2,
+            degree=int(self.order),
+            full_window=True,
+        )
+
+
+@dataclass(frozen=True)
+class Median(Filter):
+    """Median over a window per coordinate (for rotations the medoid); removes single slips, keeps steps."""
+
+    name: ClassVar[str] = "median"
+    window: float = _parameter(0.15, 0.03, 2.0, "s", "length of the window")
+
+    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+        """See :meth:`Filter.smooth`; weights do not apply."""
+        half, span = window_span(times, self.window)
+        rolling = rolling_medoid if values.shape[2] == 9 else rolling_median
+        smoothed: Values = rolling(values, np.ones(values.shape[:2], bool), half, span)
+        return smoothed
+
+
+@dataclass(frozen=True)
+class Butterworth(Filter):
+    """Low-pass run forwards and backwards: no lag, −3 dB at ``cutoff`` after both passes.
+
+    The single pass is designed at a cutoff raised by (√2 − 1)^(−1 / 2·order) so that the double pass has
+    the cutoff asked for (Winter, Biomechanics and Motor Control of Human Movement, section 3.4). Uneven
+    time stamps are resampled to the median rate and back. A cutoff at or above half the frame rate leaves
+    nothing to remove.
+    """
+
+    name: ClassVar[str] = "butterworth"
+    cutoff: float = _parameter(6.0, 0.2, 14.0, "Hz", "half-power frequency")
+    order: int = _parameter(2, 1, 4, "", "order of one pass")
+
+    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+        """See :meth:`Filter.smooth`; weights do not apply."""
+        frames = len(times)
+        if frames < 3:
+            return values.copy()
+        step = float(np.median(np.diff(times)))
+        single = self.cutoff * (2**0.5 - 1) ** (-1 / (2 * self.order))
+        if single * step >= 0.49:
+            return values.copy()
+        from scipy.signal import butter, sosfilt, sosfilt_zi
+
+        sos = butter(int(self.order), single, fs=1 / step, output="sos")
+        zi = sosfilt_zi(sos)[:, :, None]
+        even = np.ptp(np.diff(times)) <= 1e-3 * step
+        grid = times if even else np.linspace(times[0], times[-1], round((times[-1] - times[0]) / step) + 1)
+        # Ends are continued by point reflection about a fitted line, not about the last noisy sample.
+        pad = min(len(grid) - 1, int(np.ceil(1.5 / (self.cutoff * step))))
+        edge = local_polynomial(
+            values, None, times, kernel=boxcar, radius=0.25 / self.cutoff, degree=1, full_window=True
+        )
+        flat, flat_edge = values.reshape(frames, -1), edge.reshape(frames, -1)
+        out = np.empty_like(flat)
+        width = max(1, (1 << 21) // len(grid))  # columns at a time: temporaries stay below 100 MB
+        for c in range(0, flat.shape[1], width):
+            x: Floats = flat[:, c : c + width].astype(np.float64)
+            x = x if even else _resample(x, times, grid)
+            head = 2 * flat_edge[0, c : c + width] - x[pad:0:-1]
+            tail = 2 * flat_edge[-1, c : c + width] - x[-2 : -pad - 2 : -1]
+            x = np.concatenate([head, x, tail])
+            for _ in range(2):
+                x = sosfilt(sos, x, axis=0, zi=zi * x[0])[0][::-1]
+            x = x[pad : pad + len(grid)]
+            out[:, c : c + width] = x if even else _resample(x, grid, times)
+        return out.reshape(values.shape)
+
+
+@dataclass(frozen=True)
+class OneEuro(Filter):
+    """Causal low-pass whose cutoff rises with speed (Casiez, Roussel and Vogel, CHI 2012, algorithm 1).
+
+    Uses past frames only (latency 0), so it lags: choose it for live use. Speed is that of the whole
+    keypoint, measured in body sizes per second (radians per second for rotations), so that pixels and
+    metres behave alike.
+    """
+
+    name: ClassVar[str] = "one_euro"
+    causal: ClassVar[bool] = True
+    min_cutoff: float = _parameter(1.0, 1e-4, 10.0, "Hz", "cutoff at rest")
+    beta: float = _parameter(10.0, 0.01, 100.0, "", "rise of the cutoff in hertz per body size per second")
+    derivative_cutoff: float = _parameter(1.0, 0.1, 10.0, "Hz", "cutoff of the speed estimate")
+
+    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+        """See :meth:`Filter.smooth`; weights do not apply."""
+        if len(times) == 1:
+            return values.copy()
+
+        def walk(x: Floats, w: Floats | None, t: Floats) -> Floats:
+            rate = 2 * np.pi * np.diff(t, axis=0)[:, :, None]  # (steps, blocks, 1)
+            slow = 1 - 1 / (1 + rate * self.derivative_cutoff)
+            per_step = 1 / (np.diff(t, axis=0)[:, :, None] * size)
+            speed = np.zeros_like(x[0])
+            out = np.empty_like(x)
+            out[0] = x[0]
+            for i in range(1, len(x)):
+                off = x[i] - out[i - 1]
+                speed += slow[i - 1][..., None] * (off * per_step[i - 1][..., None] - speed)
+                pace = np.sqrt(np.einsum("ncd,ncd->nc", speed, speed))
+                cut = rate[i - 1] * (self.min_cutoff + self.beta * pace)
+                out[i] = out[i - 1] + (cut / (1 + cut))[..., None] * off
+            return out
+
+        slowest = 2 * np.pi * min(self.min_cutoff, self.derivative_cutoff) * float(np.median(np.diff(times)))
+        memory = int(np.ceil(18 * (1 + 1 / slowest)))  # e^-18 is below single precision
+        return walk_in_blocks(values, None, times, memory, walk)
+
+
+@dataclass(frozen=True)
+class Kalman(Filter):
+    """Kalman filter and Rauch–Tung–Striebel smoother of a constant-velocity body with white acceleration.
+
+    The ratio of process to measurement noise is given as the frequency at which the smoother halves an
+    oscillation: its response is 1 / (1 + (f / cutoff)^4) (Rauch, Tung and Striebel 1965 for the recursions;
+    Wahba 1978 for the spline they compute). Confidence divides the measurement noise; dropped frames are
+    predicted across.
+    """
+
+    name: ClassVar[str] = "kalman"
+    cutoff: float = _parameter(4.0, 0.1, 14.0, "Hz", "half-amplitude frequency")
+
+    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+        """See :meth:`Filter.smooth`."""
+        if len(times) < 3:
+            return values.copy()
+        step = float(np.median(np.diff(times)))
+        q = (2 * np.pi * self.cutoff) ** 4 * step  # acceleration noise for unit measurement noise
+
+        def walk(x: Floats, w: Floats | None, t: Floats) -> Floats:
+            return _rauch_tung_striebel(x, w, np.diff(t, axis=0), q)
+
+        weakest = 1.0 if weights is None else float(weights.min()) ** 0.25
+        memory = int(np.ceil(4.0 / (self.cutoff * weakest * step))) + 2
+        return walk_in_blocks(values, weights, times, memory, walk)
+
+
+@dataclass(frozen=True)
+class Slerp(Filter):
+    """Spherical linear interpolation between neighbours, for rotations only (the post-filter of MEVA and
+    TCMR).
+
+    Every rotation moves towards the one interpolated between its two neighbours, again and again until the
+    passes together spread a step like a Gaussian of ``sigma``; MEVA's single pass of ratio 0.3 at 30 fps is
+    the default. Works on the manifold itself, without an embedding.
+    """
+
+    name: ClassVar[str] = "slerp"
+    handles: ClassVar[tuple[str, ...]] = ("rotations",)
+    sigma: float = _parameter(0.0183, 0.005, 0.2, "s", "standard deviation of the passes together")
+
+    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+        """See :meth:`Filter.smooth`; weights do not apply. Ends stay where they are."""
+        if len(times) < 3:
+            return values.copy()
+        matrices = values.astype(np.float64).reshape(*values.shape[:2], 3, 3)
+        step = np.diff(times)
+        passes = max(1, int(np.ceil(self.sigma**2 / (0.3 * float(np.median(step)) ** 2) - 1e-9)))
+        # The kernel (r·b/(a+b), 1-r, r·a/(a+b)) over steps a, b has variance r·a·b.
+        ratio = np.clip(self.sigma**2 / (passes * step[:-1] * step[1:]), 0.0, 0.5)[:, None]
+        between = (step[:-1] / (step[:-1] + step[1:]))[:, None]
+        for _ in range(passes):
+            middle = rotations.slerp(matrices[:-2], matrices[2:], between)
+            matrices[1:-1] = rotations.slerp(matrices[1:-1], middle, ratio)
+        return matrices.reshape(values.shape).astype(np.float32)
+
+
+METHODS: dict[str, type[Filter]] = {
+    f.name: f for f in (MovingAverage, Median, Gaussian, SavitzkyGolay, Butterworth, OneEuro, Kalman, Slerp)
+}
+
+
+def make_filter(method: str, **parameters: float) -> Filter:
+    """The filter of that name with these parameters.
+
+    Raises
+    ------
+    DataError
+        If there is no such method or it has no such parameter; the message lists those that there are.
+    """
+    if method not in METHODS:
+        raise DataError(f"expected a method among {', '.join(METHODS)}, found {method!r}")
+    kind = METHODS[method]
+    known = [f.name for f in fields(kind)]
+    for name in parameters:
+        if name not in known:
+            raise DataError(f"{method}: expected parameters among {', '.join(known)}, found {name!r}")
+    make: Callable[..., Filter] = kind
+    return make(**parameters)
+
+
+def _resample(x: Floats, old: Floats, new: Floats) -> Floats:
+    """Linear interpolation of all columns at once."""
+    at = np.clip(np.searchsorted(old, new, side="right") - 1, 0, len(old) - 2)
+    u = ((new - old[at]) / (old[at + 1] - old[at]))[:, None]
+    result: Floats = x[at] * (1 - u) + x[at + 1] * u
+    return result
+
+
+def _rauch_tung_striebel(x: Floats, w: Floats | None, dt: Floats, q: float) -> Floats:
+    """Smoothed positions.
+
+    x (steps, blocks, curves, dims), w (steps, blocks, curves) or None, dt (steps - 1, blocks). State per
+    coordinate: position and velocity; covariance per curve (one for all curves without weights): p, c, v.
+    """
+    steps, blocks = x.shape[:2]
+    noise = np.ones((steps, blocks, 1)) if w is None else 1.0 / w
+    dt = dt[:, :, None]
+    shape = noise.shape[1:]
+    # Prior: position as measured, velocity unknown on the scale of one unit of noise a frame.
+    p, c, v = noise[0].copy(), np.zeros(shape), np.full(shape, 1e4 / float(dt[0].min()) ** 2)
+    covariances = np.empty((steps, 3, *shape))
+    covariances[0] = p, c, v
+    position, velocity = np.empty_like(x), np.empty_like(x)
+    position[0], velocity[0] = x[0], 0.0
+    for i in range(1, steps):
+        h = dt[i - 1]
+        p, c, v = p + h * (2 * c + h * v) + q * h**3 / 3, c + h * v + q * h**2 / 2, v + q * h
+        s = 1.0 / (p + noise[i])
+        kp, kv = p * s, c * s
+        ahead = position[i - 1] + h[..., None] * velocity[i - 1]
+        off = x[i] - ahead
+        position[i] = ahead + kp[..., None] * off
+        velocity[i] = velocity[i - 1] + kv[..., None] * off
+        p, c, v = p - kp * p, c - kp * c, v - kv * c
+        covariances[i] = p, c, v
+    for i in range(steps - 2, -1, -1):
+        h = dt[i]
+        p, c, v = covariances[i]
+        # Predicted covariance and the smoother's gain P Fᵀ (F P Fᵀ + Q)⁻¹, two by two.
+        pp, cc, vv = p + h * (2 * c + h * v) + q * h**3 / 3, c + h * v + q * h**2 / 2, v + q * h
+        inverse = 1.0 / (pp * vv - cc * cc)
+        a, b = p + h * c, c + h * v
+        g00, g01 = (a * vv - c * cc) * inverse, (c * pp - a * cc) * inverse
+        g10, g11 = (b * vv - v * cc) * inverse, (v * pp - b * cc) * inverse
+        off_p = position[i + 1] - (position[i] + h[..., None] * velocity[i])
+        off_v = velocity[i + 1] - velocity[i]
+        position[i] += g00[..., None] * off_p + g01[..., None] * off_v
+        velocity[i] += g10[..., None] * off_p + g11[..., None] * off_v
+    return position
