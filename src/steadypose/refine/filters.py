@@ -140,10 +140,10 @@ class Median(Filter):
 class Butterworth(Filter):
     """Low-pass run forwards and backwards: no lag, −3 dB at ``cutoff`` after both passes.
 
-    The single pass is designed at a cutoff raised by (√2 − 1)^(−1 / 2·order) so that the double pass has
-    the cutoff asked for (Winter, Biomechanics and Motor Control of Human Movement, section 3.4). Uneven
-    time stamps are resampled to the median rate and back. A cutoff at or above half the frame rate leaves
-    nothing to remove.
+    The single pass is designed at a higher cutoff, tan(π·single) = tan(π·cutoff) · (√2 − 1)^(−1 / 2·order)
+    with both per frame, so that the double pass has the one asked for (Winter, Biomechanics and Motor
+    Control of Human Movement, section 3.4). Uneven time stamps are resampled to the median rate and back. A
+    cutoff at or above half the frame rate leaves nothing to remove.
     """
 
     name: ClassVar[str] = "butterworth"
@@ -156,9 +156,10 @@ class Butterworth(Filter):
         if frames < 3:
             return values.copy()
         step = float(np.median(np.diff(times)))
-        single = self.cutoff * (2**0.5 - 1) ** (-1 / (2 * self.order))
-        if single * step >= 0.49:
+        if self.cutoff * step >= 0.5:
             return values.copy()
+        warped = np.tan(np.pi * self.cutoff * step) * (2**0.5 - 1) ** (-1 / (2 * self.order))
+        single = float(np.arctan(warped) / (np.pi * step))
         from scipy.signal import butter, sosfilt, sosfilt_zi
 
         sos = butter(int(self.order), single, fs=1 / step, output="sos")
