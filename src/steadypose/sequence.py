@@ -8,98 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._timed import (
+    Bools,
+    Floats,
+    Source,
+    Space,
+    Timed,
+    Unit,
+    check_choice,
+    check_names,
+    check_times,
+    count,
+    frozen,
+    numbers,
+)
 from steadypose.errors import DataError
-from steadypose.skeleton import Skeleton, skeleton as find_skeleton
+from steadypose.skeleton import Skeleton
+from steadypose.skeleton import skeleton as find_skeleton
 
-Unit = Literal["px", "normalized", "m", "mm", "cm"]
-Space = Literal["image", "camera", "world", "root-relative"]
-Floats = npt.NDArray[np.floating[Any]]
-Bools = npt.NDArray[np.bool_]
+__all__ = ["BodyMotion", "Bools", "Floats", "Motion", "PoseSequence", "Source", "Space", "Unit", "numbered"]
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where a sequence came from, and what its writer needs to put it back.
-
-    Parameters
-    ----------
-    format
-        Name of the file format (``steadypose.io.formats()`` lists them).
-    path
-        The file or folder that was read.
-    stream
-        Which of the file's sequences this is (a camera, ``"image"`` or ``"world"``, a subject and action …).
-    document
-        The file's content as its format's module keeps it; shared by all streams of one file and never changed.
-    """
-
-    format: str
-    path: str
-    stream: str
-    document: Any
-
-
-def _times(times: npt.ArrayLike | None, fps: float | None, frames: int) -> Floats:
-    if times is None:
-        if fps is None:
-            raise DataError("expected fps or times, found neither")
-        if not (np.isfinite(fps) and fps > 0):
-            raise DataError(f"expected a frame rate above 0 fps, found {fps}")
-        return np.arange(frames) / float(fps)
-    t = np.array(times, dtype=np.float64)
-    if t.shape != (frames,):
-        raise DataError(f"expected {frames} times, one a frame, found shape {t.shape}")
-    if not np.isfinite(t).all():
-        raise DataError(f"expected finite times, found {t[~np.isfinite(t)][0]} at frame {np.flatnonzero(~np.isfinite(t))[0]}")
-    step = np.diff(t)
-    if (step <= 0).any():
-        at = int(np.flatnonzero(step <= 0)[0])
-        raise DataError(f"expected strictly increasing times, found {t[at]:g} then {t[at + 1]:g} at frame {at + 1}")
-    return t
-
-
-def _names(persons: Iterable[str] | None, count: int) -> tuple[str, ...]:
-    names = tuple(str(i) for i in range(count)) if persons is None else tuple(str(p) for p in persons)
-    if len(names) != count or len(set(names)) != count:
-        raise DataError(f"expected {count} unique person names, found {names}")
-    return names
-
-
-def _choice(value: str, allowed: Any, what: str) -> None:
-    if value not in get_args(allowed):
-        raise DataError(f"expected {what} to be one of {', '.join(get_args(allowed))}, found {value!r}")
-
-
-def _frozen(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    view = a.view()
-    view.setflags(write=False)
-    return view
-
-
-class _Timed:
-    """What positions and rotations over time have in common."""
-
-    times: Floats
-    persons: tuple[str, ...]
-
-    @property
-    def fps(self) -> float:
-        """Frames per second: one over the median time step; NaN for a single frame."""
-        return float(1.0 / np.median(np.diff(self.times))) if len(self.times) > 1 else float("nan")
-
-    @property
-    def duration(self) -> float:
-        """Seconds from the first frame to the last."""
-        return float(self.times[-1] - self.times[0]) if len(self.times) else 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class PoseSequence(_Timed):
+@dataclass(frozen=True, eq=False, repr=False)
+class PoseSequence(Timed):
     """Keypoint positions of persons over time.
 
     Use :meth:`from_array` for arrays of your own and :func:`steadypose.read` for files.
@@ -145,31 +81,34 @@ class PoseSequence(_Timed):
     source: Source | None = None
 
     def __post_init__(self) -> None:
-        x = np.asarray(self.positions, dtype=np.float32)
+        x = numbers(self.positions, np.float32, "positions")
         if x.ndim != 4 or x.shape[3] not in (2, 3):
-            raise DataError(f"expected positions of shape (frames, persons, keypoints, 2 or 3), found {x.shape}")
+            raise DataError(
+                f"expected positions of shape (frames, persons, keypoints, 2 or 3), found {x.shape}"
+            )
         if x.shape[0] < 1:
             raise DataError("expected at least one frame, found none")
         if x.shape[2] != len(self.skeleton):
             raise DataError(
-                f"expected {len(self.skeleton)} keypoints (skeleton {self.skeleton.name!r}), found {x.shape[2]}"
+                f"expected {len(self.skeleton)} keypoints (skeleton {self.skeleton.name!r}), "
+                f"found {x.shape[2]}"
             )
-        _choice(self.unit, Unit, "unit")
-        _choice(self.space, Space, "space")
+        check_choice(self.unit, Unit, "unit")
+        check_choice(self.space, Space, "space")
         if np.isinf(x).any():
             x = np.where(np.isinf(x), np.float32(np.nan), x)
         set_ = object.__setattr__
-        set_(self, "positions", _frozen(x))
-        set_(self, "times", _frozen(_times(self.times, None, x.shape[0])))
-        set_(self, "persons", _names(self.persons or None, x.shape[1]))
+        set_(self, "positions", frozen(x))
+        set_(self, "times", frozen(check_times(self.times, None, x.shape[0])))
+        set_(self, "persons", check_names(self.persons or None, x.shape[1]))
         set_(self, "history", tuple(self.history))
         for name, dtype in (("confidence", np.float32), ("filled", np.bool_)):
             value = getattr(self, name)
             if value is not None:
-                a = np.asarray(value, dtype=dtype)
+                a = numbers(value, dtype, name)
                 if a.shape != x.shape[:3]:
                     raise DataError(f"expected {name} of shape {x.shape[:3]}, found {a.shape}")
-                set_(self, name, _frozen(a))
+                set_(self, name, frozen(a))
 
     @classmethod
     def from_array(
@@ -203,16 +142,20 @@ class PoseSequence(_Timed):
         DataError
             If anything does not fit.
         """
-        x = np.array(positions, dtype=np.float32)
-        c = None if confidence is None else np.array(confidence, dtype=np.float32)
+        if fps is not None and times is not None:
+            raise DataError("expected fps or times, found both")
+        x = numbers(positions, np.float32, "positions").copy()
+        c = None if confidence is None else numbers(confidence, np.float32, "confidence").copy()
         if x.ndim == 3:
             x = x[:, None]
-            c = None if c is None else c.reshape(x.shape[:3]) if c.size == x[..., 0].size else c
+            c = c[:, None] if c is not None and c.ndim == 2 else c
         if x.ndim != 4:
-            raise DataError(f"expected (frames, keypoints, dims) or (frames, persons, keypoints, dims), found {x.shape}")
+            raise DataError(
+                f"expected (frames, keypoints, dims) or (frames, persons, keypoints, dims), found {x.shape}"
+            )
         layout = numbered(x.shape[2]) if skeleton is None else find_skeleton(skeleton)
-        who = _names(persons, x.shape[1])
-        return cls(x, _times(times, fps, x.shape[0]), layout, c, who, unit, space)
+        who = check_names(persons, x.shape[1])
+        return cls(x, check_times(times, fps, x.shape[0]), layout, c, who, unit, space)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -223,7 +166,7 @@ class PoseSequence(_Timed):
     @property
     def valid(self) -> Bools:
         """True where every coordinate of a keypoint is there; shape (frames, persons, keypoints)."""
-        return np.isfinite(self.positions).all(axis=-1)
+        return np.asarray(np.isfinite(self.positions).all(axis=-1))
 
     def with_positions(
         self, positions: npt.NDArray[np.float32], note: str, filled: Bools | None = None
@@ -243,56 +186,101 @@ class PoseSequence(_Timed):
         persons: Sequence[str] | None = None,
         keypoints: Sequence[str] | None = None,
     ) -> PoseSequence:
-        """Some frames, persons (by name) or keypoints (by name); no longer tied to its file."""
-        f = slice(None) if frames is None else frames
+        """Some frames (slice, indices or mask), persons or keypoints (by name); no longer tied to its file.
+
+        Raises
+        ------
+        DataError
+            If a name or a frame is unknown, no frame or keypoint is left, or the order of frames changes.
+        """
+        try:
+            every = np.arange(len(self.times))
+            f = (
+                every
+                if frames is None
+                else every[frames if isinstance(frames, slice) else np.asarray(frames)]
+            )
+        except IndexError as e:
+            raise DataError(f"expected frames among {len(self.times)}: {e}") from None
         unknown = [p for p in persons or () if p not in self.persons]
         if unknown:
             raise DataError(f"expected persons among {', '.join(self.persons)}, found {unknown[0]!r}")
         p = list(range(len(self.persons))) if persons is None else [self.persons.index(n) for n in persons]
-        k = list(range(len(self.skeleton))) if keypoints is None else [self.skeleton.index(n) for n in keypoints]
-        pick = (lambda a: None if a is None else a[f][:, p][:, :, k])  # noqa: E731
+        k = (
+            list(range(len(self.skeleton)))
+            if keypoints is None
+            else [self.skeleton.index(n) for n in keypoints]
+        )
+
+        def pick(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return a[f][:, p][:, :, k]
+
         return replace(
             self,
             positions=pick(self.positions),
             times=self.times[f],
             skeleton=self.skeleton if keypoints is None else self.skeleton.subset(k),
-            confidence=pick(self.confidence),
+            confidence=None if self.confidence is None else pick(self.confidence),
             persons=tuple(self.persons[i] for i in p),
-            filled=pick(self.filled),
+            filled=None if self.filled is None else pick(self.filled),
             source=None,
         )
 
     def remap(self, layout: Skeleton | str | Iterable[str]) -> PoseSequence:
         """The same motion in another skeleton, matched by name; keypoints without a counterpart are NaN.
 
-        A virtual root becomes a real one where the other skeleton has one (COCO's hips → H36M's pelvis), and
-        a neck the middle of the shoulders. No longer tied to its file.
+        Points that one tool gives and another only implies are derived: a pelvis is the middle of the hips,
+        a neck (OpenPose, Halpe) or thorax (Human3.6M, MPII, Kinect) the middle of the shoulders. Nothing
+        else is: a head, a spine or a toe is never made up. A derived point is as confident as the less
+        confident of the two, one without a counterpart has confidence 0. No longer tied to its file.
+
+        Raises
+        ------
+        DataError
+            If the layout is unknown.
         """
         target = find_skeleton(layout)
         f, p, _, d = self.shape
         x = np.full((f, p, len(target), d), np.nan, np.float32)
-        c = None if self.confidence is None else np.zeros((f, p, len(target)), np.float32)
+        c = None if self.confidence is None else np.zeros(x.shape[:3], np.float32)
+        marks = None if self.filled is None else np.zeros(x.shape[:3], np.bool_)
         mine, theirs = self.skeleton.common(target)
-        x[:, :, theirs] = self.positions[:, :, mine]
-        if c is not None and self.confidence is not None:
-            c[:, :, theirs] = self.confidence[:, :, mine]
-        for name, parts in (("pelvis", ("left_hip", "right_hip")), ("neck", ("left_shoulder", "right_shoulder"))):
-            try:
-                at, of = target.index(name), [self.skeleton.index(n) for n in parts]
-            except DataError:
-                continue
-            if at not in theirs:
-                x[:, :, at] = self.positions[:, :, of].mean(axis=2)
-                if c is not None and self.confidence is not None:
-                    c[:, :, at] = self.confidence[:, :, of].min(axis=2)
+        sources = dict(zip(theirs, ([k] for k in mine), strict=True))
+        for name, parts in _MIDDLES.items():
+            if name in target.canonical and set(parts) <= set(self.skeleton.canonical):
+                sources.setdefault(target.index(name), [self.skeleton.index(n) for n in parts])
+        for at, of in sources.items():
+            x[:, :, at] = self.positions[:, :, of].mean(axis=2)
+            if c is not None and self.confidence is not None:
+                c[:, :, at] = self.confidence[:, :, of].min(axis=2)
+            if marks is not None and self.filled is not None:
+                marks[:, :, at] = self.filled[:, :, of].any(axis=2)
         note = f"remap: {self.skeleton.name} to {target.name} by name"
         return replace(
-            self, positions=x, confidence=c, skeleton=target, filled=None, source=None, history=(*self.history, note)
+            self,
+            positions=x,
+            confidence=c,
+            skeleton=target,
+            filled=marks,
+            source=None,
+            history=(*self.history, note),
         )
 
+    def _points(self) -> str:
+        where = f"{self.unit}, {self.space}"
+        return f"{count(self.shape[2], 'keypoint')} ({self.skeleton.name}), {self.shape[3]}D ({where})"
 
-@dataclass(frozen=True, eq=False)
-class BodyMotion(_Timed):
+
+# Points that are defined as the middle of two others.
+_MIDDLES = {
+    "pelvis": ("left_hip", "right_hip"),
+    "neck": ("left_shoulder", "right_shoulder"),
+    "thorax": ("left_shoulder", "right_shoulder"),
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BodyMotion(Timed):
     """Joint rotations (and translation) of persons over time.
 
     Parameters
@@ -340,19 +328,21 @@ class BodyMotion(_Timed):
     source: Source | None = None
 
     def __post_init__(self) -> None:
-        r = np.asarray(self.rotations, dtype=np.float64)
+        r = numbers(self.rotations, np.float64, "rotations")
         if r.ndim != 5 or r.shape[3:] != (3, 3):
             raise DataError(f"expected rotations of shape (frames, persons, joints, 3, 3), found {r.shape}")
         if r.shape[0] < 1:
             raise DataError("expected at least one frame, found none")
         if r.shape[2] != len(self.skeleton):
-            raise DataError(f"expected {len(self.skeleton)} joints (skeleton {self.skeleton.name!r}), found {r.shape[2]}")
-        _choice(self.unit, Unit, "unit")
-        _choice(self.space, Space, "space")
-        _choice(self.relative_to, Literal["parent", "world"], "relative_to")
+            raise DataError(
+                f"expected {len(self.skeleton)} joints (skeleton {self.skeleton.name!r}), found {r.shape[2]}"
+            )
+        check_choice(self.unit, Unit, "unit")
+        check_choice(self.space, Space, "space")
+        check_choice(self.relative_to, Literal["parent", "world"], "relative_to")
         r = np.where(np.isfinite(r).all(axis=(-1, -2), keepdims=True), r, np.nan)
-        off = r @ np.swapaxes(r, -1, -2) - np.eye(3)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
+            off = r @ np.swapaxes(r, -1, -2) - np.eye(3)
             bad = (np.abs(off) > 1e-2).any(axis=(-1, -2)) | (np.linalg.det(np.nan_to_num(r)) < -0.5)
         if bad.any():
             f, p, j = (int(i[0]) for i in np.nonzero(bad))
@@ -361,28 +351,30 @@ class BodyMotion(_Timed):
                 f"joint {self.skeleton.keypoints[j]!r})"
             )
         set_ = object.__setattr__
-        set_(self, "rotations", _frozen(r))
-        set_(self, "times", _frozen(_times(self.times, None, r.shape[0])))
-        set_(self, "persons", _names(self.persons or None, r.shape[1]))
+        set_(self, "rotations", frozen(r))
+        set_(self, "times", frozen(check_times(self.times, None, r.shape[0])))
+        set_(self, "persons", check_names(self.persons or None, r.shape[1]))
         set_(self, "history", tuple(self.history))
         shapes = {"translation": [(*r.shape[:2], 3)], "offsets": [(r.shape[2], 3), (*r.shape[1:3], 3)]}
         for name, allowed in shapes.items():
             value = getattr(self, name)
             if value is not None:
-                a = np.array(value, dtype=np.float64)
+                a = numbers(value, np.float64, name)
                 if a.shape not in allowed:
                     raise DataError(f"expected {name} of shape {allowed[0]}, found {a.shape}")
-                set_(self, name, _frozen(np.where(np.isfinite(a), a, np.nan)))
+                set_(self, name, frozen(np.where(np.isfinite(a), a, np.nan)))
         if self.body_shape is not None:
-            b = np.asarray(self.body_shape, dtype=np.float64)
+            b = numbers(self.body_shape, np.float64, "body_shape")
             if b.ndim != 3 or b.shape[:2] != r.shape[:2]:
-                raise DataError(f"expected body_shape of shape {(*r.shape[:2], 'coefficients')}, found {b.shape}")
-            set_(self, "body_shape", _frozen(b))
+                raise DataError(
+                    f"expected body_shape of shape {(*r.shape[:2], 'coefficients')}, found {b.shape}"
+                )
+            set_(self, "body_shape", frozen(b))
         if self.filled is not None:
-            m = np.asarray(self.filled, dtype=np.bool_)
+            m = numbers(self.filled, np.bool_, "filled")
             if m.shape != r.shape[:3]:
                 raise DataError(f"expected filled of shape {r.shape[:3]}, found {m.shape}")
-            set_(self, "filled", _frozen(m))
+            set_(self, "filled", frozen(m))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -395,6 +387,9 @@ class BodyMotion(_Timed):
         """True where a joint's rotation is there; shape (frames, persons, joints)."""
         return np.isfinite(self.rotations[..., 0, 0])
 
+    def _points(self) -> str:
+        return f"{count(self.shape[2], 'joint')} ({self.skeleton.name}), {self.representation} ({self.space})"
+
     def with_rotations(
         self,
         rotations: npt.NDArray[np.float64],
@@ -402,7 +397,7 @@ class BodyMotion(_Timed):
         translation: npt.NDArray[np.float64] | None = None,
         filled: Bools | None = None,
     ) -> BodyMotion:
-        """The same motion with other rotations (and translation) and one more line of history; keeps its source."""
+        """The same motion with other rotations (and translation), one more line of history and its source."""
         if rotations.shape != self.rotations.shape:
             raise DataError(f"expected rotations of shape {self.rotations.shape}, found {rotations.shape}")
         marks = filled if self.filled is None else self.filled if filled is None else self.filled | filled

@@ -1,0 +1,120 @@
+"""What positions and rotations over time have in common: where they came from, times, persons, and checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from steadypose.errors import DataError
+
+Unit = Literal["px", "normalized", "m", "mm", "cm"]
+Space = Literal["image", "camera", "world", "root-relative"]
+Floats = npt.NDArray[np.floating[Any]]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a sequence came from, and what its writer needs to put it back.
+
+    Parameters
+    ----------
+    format
+        Name of the file format (``steadypose.io.formats()`` lists them).
+    path
+        The file or folder that was read.
+    stream
+        Which of the file's sequences this is (a camera, ``"image"`` or ``"world"``, a subject and action …).
+    document
+        The file's content as its format's module keeps it; shared by all its streams and never changed.
+    """
+
+    format: str
+    path: str
+    stream: str
+    document: Any = field(repr=False)
+
+
+def numbers(value: npt.ArrayLike, dtype: type[np.generic], what: str) -> npt.NDArray[Any]:
+    """As an array of a type; a number too large for it becomes infinite, quietly."""
+    try:
+        with np.errstate(over="ignore"):
+            return np.asarray(value, dtype=dtype)
+    except (TypeError, ValueError) as e:  # text, ragged lists
+        raise DataError(
+            f"expected {what} as an array of numbers, found {type(value).__name__}: {e}"
+        ) from None
+
+
+def check_times(times: npt.ArrayLike | None, fps: float | None, frames: int) -> Floats:
+    if times is None:
+        if fps is None:
+            raise DataError("expected fps or times, found neither")
+        rate = numbers(fps, np.float64, "fps")
+        if rate.ndim or not (np.isfinite(rate) and rate > 0):
+            raise DataError(f"expected a frame rate above 0 fps, found {fps}")
+        return np.arange(frames) / float(rate)
+    t = numbers(times, np.float64, "times").copy()
+    if t.shape != (frames,):
+        raise DataError(f"expected {frames} times, one a frame, found shape {t.shape}")
+    if not np.isfinite(t).all():
+        at = int(np.flatnonzero(~np.isfinite(t))[0])
+        raise DataError(f"expected finite times, found {t[at]} at frame {at}")
+    step = np.diff(t)
+    if (step <= 0).any():
+        at = int(np.flatnonzero(step <= 0)[0])
+        raise DataError(
+            f"expected strictly increasing times, found {t[at]:.10g} then {t[at + 1]:.10g} at frame {at + 1}"
+        )
+    return t
+
+
+def check_names(persons: Iterable[str] | None, count: int) -> tuple[str, ...]:
+    names = tuple(str(i) for i in range(count)) if persons is None else tuple(str(p) for p in persons)
+    if len(names) != count or len(set(names)) != count:
+        raise DataError(f"expected {count} unique person names, found {names}")
+    return names
+
+
+def check_choice(value: str, allowed: Any, what: str) -> None:
+    if value not in get_args(allowed):
+        raise DataError(f"expected {what} to be one of {', '.join(get_args(allowed))}, found {value!r}")
+
+
+def frozen(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    view = a.view()
+    view.setflags(write=False)
+    return view
+
+
+class Timed:
+    """What positions and rotations over time have in common."""
+
+    times: Floats
+    persons: tuple[str, ...]
+
+    @property
+    def fps(self) -> float:
+        """Frames per second: one over the median time step; NaN for a single frame."""
+        return float(1.0 / np.median(np.diff(self.times))) if len(self.times) > 1 else float("nan")
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first frame to the last."""
+        return float(self.times[-1] - self.times[0]) if len(self.times) else 0.0
+
+    def __repr__(self) -> str:  # not the arrays, and never the file's content
+        rate = "" if len(self.times) == 1 else f" at {self.fps:.4g} fps"
+        frames, persons = count(len(self.times), "frame"), count(len(self.persons), "person")
+        return f"{type(self).__name__}({frames}{rate}, {persons}, {self._points()})"
+
+    def _points(self) -> str:
+        raise NotImplementedError
+
+
+def count(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
