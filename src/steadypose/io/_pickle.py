@@ -90,12 +90,15 @@ def write_pickle(content: Any, file: Any) -> None:
         raise SteadyposeError("content nested too deeply to be written") from None
 
 
-class _Pickler(pickle.Pickler):
-    """Names only globals that every version of NumPy has: ``numpy._core`` stops NumPy before 1.26."""
+def portable_reduce(obj: Any) -> Any:
+    """How to pickle what NumPy itself would pickle under names that NumPy before 1.26 does not have."""
+    if type(obj) is np.ndarray:
+        return np.ndarray, ((0,),), obj.__reduce__()[2]
+    if type(obj) in NUMBERS:
+        return type(obj), (obj.item(),)
+    return obj.dtype.__reduce__() if isinstance(obj, DType) else NotImplemented
 
+
+class _Pickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
-        if type(obj) is np.ndarray:
-            return np.ndarray, ((0,),), obj.__reduce__()[2]
-        if type(obj) in NUMBERS:
-            return type(obj), (obj.item(),)
-        return obj.dtype.__reduce__() if isinstance(obj, DType) else NotImplemented
+        return portable_reduce(obj)
