@@ -98,13 +98,17 @@ def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:
         if isinstance(motion, PoseSequence):
             _check.fits(name, motion, (rows, 1, len(column), 3))
             columns = column[:, :3].ravel()
-            values = np.nan_to_num(motion.positions.astype(np.float64))
+            values = motion.positions.astype(np.float64)
+            # A joint that is lost becomes zeros; a cell that is no number in the file stays what it is.
+            lost = np.isnan(values).all(-1, keepdims=True)
+            lost = lost & np.isfinite(document.floats(columns).reshape(values.shape))
+            values[lost] = 0
         else:
             _check.fits(name, motion, (rows, 1, len(column)))
             columns = column[:, 3:].ravel()
             old = document.floats(columns).reshape(rows, 1, len(column), 4)
             values = quaternions_near(motion.rotations, old)
-        edits += document.edits(columns, values.reshape(rows, -1), decimals=6)
+        edits += document.edits(columns, values.reshape(rows, -1), b"nan", decimals=6)
     target.write_bytes(document.apply(edits))
 
 
@@ -120,7 +124,8 @@ def quaternions_near(
     old : ndarray, shape (frames, ..., 4)
         What the file has.
     """
-    same = (from_quaternion(old, "xyzw") == rotations).all(axis=(-1, -2))
+    read = from_quaternion(old, "xyzw")
+    same = ((read == rotations) | (np.isnan(read) & np.isnan(rotations))).all(axis=(-1, -2))
     new = np.nan_to_num(to_quaternion(rotations, "xyzw"))
     turned = (new * old).sum(-1, keepdims=True)
     return np.where(same[..., None], old, np.where(turned < 0, -new, new))
