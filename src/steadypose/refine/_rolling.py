@@ -25,7 +25,12 @@ _LARGEST_NETWORK = 40  # half windows above this are sorted one by one: the netw
 
 
 def window_span(
-    times: Floats, window: float, first: Ints | None = None, last: Ints | None = None
+    times: Floats,
+    window: float,
+    first: Ints | None = None,
+    last: Ints | None = None,
+    *,
+    lopsided: bool = False,
 ) -> tuple[int, Span]:
     """Which frames a centred window of some seconds holds, for even and uneven times alike.
 
@@ -41,6 +46,9 @@ def window_span(
         Full width in seconds.
     first, last : ndarray of int, shape (frames,) or (frames, curves), optional
         First and last frame of the stretch that each frame belongs to; None: the whole recording.
+    lopsided
+        Keep the full reach towards the inside near the ends: to judge the first and last frames, not to
+        smooth them.
 
     Returns
     -------
@@ -55,10 +63,11 @@ def window_span(
     if first.ndim == 2:
         at = at[:, None]
     here = times[at]
-    reach = np.minimum(window / 2, np.minimum(here - times[first], times[last] - here))
+    room = np.minimum(here - times[first], times[last] - here)
+    reach = np.full_like(here, window / 2) if lopsided else np.minimum(window / 2, room)
     slack = 1e-6 * window  # frame times are rounded: a frame exactly at the edge is in
-    before = at - np.searchsorted(times, here - reach - slack)
-    after = np.searchsorted(times, here + reach + slack, side="right") - 1 - at
+    before = at - np.maximum(np.searchsorted(times, here - reach - slack), first)
+    after = np.minimum(np.searchsorted(times, here + reach + slack, side="right") - 1, last) - at
     return int(max(before.max(), after.max())), (before, after)
 
 
