@@ -63,8 +63,7 @@ def test_as_scipy(seed):
         expected = Rotation.from_euler(order, angles, degrees=True).as_matrix()
         np.testing.assert_allclose(rot.from_euler(angles, order), expected, atol=1e-12)
         first, second, third = (
-            Rotation.from_euler(a, x[:, 0], degrees=True)
-            for a, x in zip(order, angles.T[..., None], strict=True)
+            Rotation.from_euler(a, x[:, None], degrees=True) for a, x in zip(order, angles.T, strict=True)
         )
         np.testing.assert_allclose(
             rot.from_euler(angles, order), (first * second * third).as_matrix(), atol=1e-12
