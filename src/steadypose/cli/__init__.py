@@ -1,0 +1,83 @@
+"""The command line: one thin module a command, imported when that command is run.
+
+Data goes to stdout, words go to stderr. Exit codes: 0 done, 1 something is wrong with the data, 2 something
+is wrong with the command line, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from cyclopts import App, CycloptsError
+
+from steadypose._version import __version__
+from steadypose.cli._words import UsageError, complain
+from steadypose.errors import SteadyposeError
+
+_COMMANDS = {
+    "demo": "Refine a bundled real recording and write the result, a report and a table.",
+    "info": "Say what is in a pose file.",
+    "refine": "Make pose files steady: the same files out, only coordinates changed.",
+    "evaluate": "Measure a pose file, against the truth where there is one.",
+    "convert": "Write a pose file in another format or skeleton.",
+    "report": "Compare two pose files on one HTML page.",
+}
+
+_EXAMPLES = """\
+Examples:
+  steadypose demo                            see it work, on real data
+  steadypose refine poses.json               writes poses.steady.json
+  steadypose refine recordings/ -o steady/   a whole folder
+  steadypose info poses.json                 what is in there?
+  steadypose COMMAND --help                  all about one command
+"""
+
+app = App(
+    name="steadypose",
+    help="Human motion from video, made steady and accurate: any pose file in, the same file out,\n"
+    "without jitter and without lag.",
+    help_epilogue=_EXAMPLES,
+    help_format="plaintext",  # rich's Markdown costs more time than all the rest of --help
+    version=f"steadypose {__version__}",
+    version_flags=["--version", "-V"],
+)
+for _order, (_name, _help) in enumerate(_COMMANDS.items()):
+    app.command(f"steadypose.cli.{_name}:app", name=_name, help=_help, sort_key=_order)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line (``sys.argv`` by default) and return the exit code."""
+    signal.signal(signal.SIGTERM, _terminate)  # so that what is half written is cleaned up
+    try:
+        status = app(
+            sys.argv[1:] if argv is None else argv,
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+        sys.stdout.flush()
+    except (CycloptsError, UsageError) as e:
+        complain(f"{' '.join(str(e).split())} (--help explains)")
+        return 2
+    except SteadyposeError as e:
+        complain(str(e))
+        return 1
+    except BrokenPipeError:  # the reader of a pipe left: nobody is there to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as e:
+        complain(f"{e.filename or 'output'}: {e.strerror or e}")
+        return 1
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 130
+    return status if isinstance(status, int) else 0
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)

@@ -1,0 +1,136 @@
+"""Which files are meant, and where each result goes."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from steadypose.cli._words import UsageError
+from steadypose.errors import FormatError
+
+if TYPE_CHECKING:
+    from steadypose.sequence import Motion
+
+MARK = ".steady"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and where its result goes; None is stdout."""
+
+    source: Path
+    target: Path | None
+
+    def __str__(self) -> str:
+        return f"{self.source} -> {self.target or 'stdout'}"
+
+
+def expand(inputs: Iterable[str], format: str | None = None) -> tuple[list[Path], list[Path]]:
+    """The pose files that were meant, each once and in order, and what was passed over in folders.
+
+    A folder that is itself a pose file (OpenPose) is one; any other stands for every pose file in it.
+    Patterns that the shell left alone are expanded here. What does not exist stays: reading it says so.
+    """
+    found: dict[Path, None] = {}
+    passed_over: list[Path] = []
+    for text in inputs:
+        matches = [Path(text)]
+        if not matches[0].exists() and glob.has_magic(text):
+            every = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - the pattern may be absolute
+            matches = [Path(m) for m in every if MARK not in Path(m).name]
+            if not matches:
+                raise FormatError(text, "", "files that match the pattern", "none")
+        for path in matches:
+            if path.is_dir() and not recognised(path) and format is None:
+                inside = [
+                    p for p in sorted(path.iterdir()) if not p.name.startswith(".") and MARK not in p.name
+                ]
+                good = [p for p in inside if recognised(p)]
+                if not good:
+                    raise FormatError(
+                        path, "", "pose files in this folder", f"none among {len(inside)} entries"
+                    )
+                passed_over += [p for p in inside if p not in good]
+                found.update(dict.fromkeys(good))
+            else:
+                found[path] = None
+    return list(found), passed_over
+
+
+def recognised(path: Path) -> bool:
+    """Whether some format recognises the content."""
+    from steadypose.io import detect
+
+    try:
+        detect(path)
+    except (FormatError, OSError):
+        return False
+    return True
+
+
+def plan(sources: Sequence[Path], output: str | None, suffix: str | None = None) -> list[Job]:
+    """Where the result of each input goes.
+
+    Beside the input as ``NAME.steady.SUFFIX``; into another folder under its own name; or, for a single
+    input, to the very file that ``output`` names.
+
+    Parameters
+    ----------
+    sources
+        The inputs.
+    output
+        A file, or a folder (one that exists, one written with a slash at its end, or any if there are several
+        inputs); "-" is stdout.
+    suffix
+        Of the format asked for; None keeps the input's.
+    """
+    if output == "-":
+        return [Job(s, None) for s in sources]
+    if output is None:
+        return [Job(s, s.with_name(_name(s, suffix, MARK))) for s in sources]
+    folder = Path(output)
+    if len(sources) == 1 and not output.endswith("/") and not (folder.is_dir() and not recognised(folder)):
+        return [Job(sources[0], folder)]
+    jobs = []
+    for s in sources:
+        same = s.parent.resolve() == folder.resolve()
+        jobs.append(Job(s, folder / _name(s, suffix, MARK if same else "")))
+    targets = [j.target for j in jobs]
+    twice = next((t for t in targets if targets.count(t) > 1), None)
+    if twice is not None:
+        both = " and ".join(str(j.source) for j in jobs if j.target == twice)
+        raise UsageError(f"{both} would both be written to {twice}")
+    return jobs
+
+
+def _name(source: Path, suffix: str | None, mark: str) -> str:
+    own = "" if source.is_dir() else source.suffix
+    stem = source.name.removesuffix(own)
+    return f"{stem}{mark}{own if suffix is None else suffix}"
+
+
+def write_out(streams: Mapping[str, Motion], target: Path | None, format: str | None, force: bool) -> None:
+    """Write sequences to a file; or to stdout, where the format is one file."""
+    from steadypose.io import formats, write
+
+    if target is not None:
+        write(streams, target, format=format, force=force)
+        return
+    source = next(iter(streams.values())).source
+    if format is not None or source is None:
+        suffix = formats()[format or "plain"].suffix
+    else:
+        suffix = Path(source.path).suffix or formats()[source.format].suffix
+    if not suffix:
+        raise UsageError(
+            "this format is a folder, which cannot go to stdout (-o names one, --to another format)"
+        )
+    with TemporaryDirectory(prefix="steadypose-") as folder:
+        data = write(streams, Path(folder) / f"stdout{suffix}", format=format).read_bytes()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)

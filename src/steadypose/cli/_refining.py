@@ -1,0 +1,115 @@
+"""Refining one file: read, refine every sequence, write, and say what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steadypose.cli._files import Job, write_out
+from steadypose.cli._options import Reading
+from steadypose.refine import refine
+from steadypose.sequence import BodyMotion, Motion, PoseSequence
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done to every file.
+
+    Parameters
+    ----------
+    settings
+        Arguments of :func:`steadypose.refine`, the method's parameters included.
+    reading
+        How to read the file.
+    stream
+        The only sequence to refine; None: all.
+    truth, objective
+        For tuning; None: not tuned.
+    to
+        Format of the result; None: the input's.
+    page
+        The report; None: none.
+    force
+        Whether results replace what is there.
+    """
+
+    settings: Mapping[str, Any]
+    reading: Reading
+    stream: str | None = None
+    truth: Path | None = None
+    objective: str = "mpjpe"
+    to: str | None = None
+    page: Path | None = None
+    force: bool = False
+
+    def __call__(self, job: Job) -> dict[str, Any]:
+        """Refine one file and return what was done."""
+        before: dict[str, Any] = self.reading.read(job.source, self.stream)
+        chosen = [self.stream] if self.stream is not None else list(before)
+        settings, truth = dict(self.settings), None
+        if self.truth is not None:
+            truth = Reading(fps=self.reading.fps).main(self.truth)
+            settings |= self._tuned(before[chosen[0]], truth)
+        after = {name: refine(m, **settings) if name in chosen else m for name, m in before.items()}
+        write_out(after, job.target, self.to, self.force)
+        if self.page is not None:
+            from steadypose.report import report_streams
+
+            pairs = {
+                name: (before[name], after[name], truth if name == chosen[0] else None) for name in chosen
+            }
+            report_streams(pairs, self.page, force=self.force)
+        return {
+            "input": str(job.source),
+            "output": None if job.target is None else str(job.target),
+            "streams": {name: _change(before[name], after[name]) for name in chosen},
+        }
+
+    def _tuned(self, motion: Motion, truth: Motion) -> dict[str, float]:
+        raise NotImplementedError
+
+
+def _change(before: Motion, after: Motion) -> dict[str, Any]:
+    """One sequence in numbers: size, what was filled in, acceleration before and after."""
+    frames, persons = before.shape[:2]
+    return {
+        "frames": frames,
+        "persons": persons,
+        "filled": 0 if after.filled is None else int(after.filled.sum()),
+        "accel_before": acceleration(before),
+        "accel_after": acceleration(after),
+        "unit": f"{after.unit if isinstance(after, PoseSequence) else '°'}/frame²",
+        "done": after.history[-1],
+    }
+
+
+def acceleration(motion: Motion) -> float:
+    """Mean acceleration per frame²; NaN where there is none to measure."""
+    from steadypose import metrics
+
+    if 0 in motion.shape:
+        return float("nan")
+    cuts = metrics.find_cuts(motion.times)
+    if isinstance(motion, BodyMotion):
+        return float(metrics.angular_accel(motion.rotations, cuts=cuts))
+    return float(metrics.accel_magnitude(motion.positions, cuts=cuts))
+
+
+def summary(done: Mapping[str, Any]) -> str:
+    """One line about one file; numbers are those of its main sequence."""
+    streams = done["streams"]
+    first = next(iter(streams.values()))
+    many = [f"{len(streams)} sequences"] if len(streams) > 1 else []
+    counts = [
+        _count(first["frames"], "frame"),
+        _count(first["persons"], "person"),
+        f"{first['filled']} filled",
+    ]
+    accel = f"accel {first['accel_before']:.3g} → {first['accel_after']:.3g} {first['unit']}"
+    return f"{done['input']} -> {done['output'] or 'stdout'}: {', '.join([*many, *counts, accel])}"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"

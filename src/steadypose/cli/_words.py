@@ -1,0 +1,84 @@
+"""What is said to people: on stderr, and a progress bar only where somebody watches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from threading import Timer
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class UsageError(Exception):
+    """Arguments that contradict each other; exit code 2."""
+
+
+def complain(text: str) -> None:
+    """One line about what went wrong."""
+    print(f"steadypose: {' '.join(text.split())}", file=sys.stderr)
+
+
+def say(text: str, *, quiet: bool = False) -> None:
+    """One line for people."""
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
+def print_json(data: Any) -> None:
+    """Data as indented JSON on stdout; NaN becomes null."""
+    import orjson
+
+    options = (
+        orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
+    )
+    sys.stdout.flush()
+    sys.stdout.buffer.write(orjson.dumps(data, default=str, option=options))
+
+
+def print_table(table: Any) -> None:
+    """A ``rich.table.Table`` on stdout; without colour and box in a pipe."""
+    from rich import box
+    from rich.console import Console
+
+    watched = sys.stdout.isatty()
+    table.box = box.SIMPLE_HEAD if watched else None
+    Console(file=sys.stdout, width=None if watched else 200, soft_wrap=False).print(table)
+
+
+def progress(items: Iterable[T], total: int, *, quiet: bool = False) -> Iterator[T]:
+    """The items; from the second second on with a progress bar, if stderr is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task("", total=total)
+    timer = Timer(1.0, bar.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        for item in items:
+            bar.update(task, description=str(item))
+            yield item
+            bar.advance(task)
+    finally:
+        timer.cancel()
+        bar.stop()

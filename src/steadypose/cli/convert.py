@@ -1,0 +1,76 @@
+"""``steadypose convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from steadypose.cli._files import Job, write_out
+from steadypose.cli._options import OUTPUT, Force, FormatName, LayoutName, Quiet, Reading, file_or_stdin
+from steadypose.cli._words import say
+
+app = App(
+    name="convert",
+    help_epilogue="""\
+Examples:
+  steadypose convert openpose_output/ -o poses.csv
+  steadypose convert poses.npy --fps 50 --skeleton coco17 -o poses.trc --to trc
+  steadypose convert poses.json -o h36m.npz --remap h36m17
+""",
+)
+
+
+@app.default
+def convert(
+    path: Annotated[str, Parameter(name="FILE")],
+    /,
+    *,
+    output: Annotated[str, Parameter(name=["--output", "-o"], group=OUTPUT)],
+    to: Annotated[FormatName, Parameter(group=OUTPUT)] = None,
+    person: Annotated[list[str] | None, Parameter(negative="")] = None,
+    remap: Annotated[LayoutName, Parameter(group=OUTPUT)] = None,
+    stream: str | None = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    reading: Reading | None = None,
+) -> None:
+    """Write a pose file in another format or skeleton; coordinates stay as they are.
+
+    Parameters
+    ----------
+    path
+        A file, a folder that is a recording (OpenPose), or - for stdin.
+    output
+        The new file; - for stdout.
+    to
+        Its format. Default: what its suffix means.
+    remap
+        Its keypoint layout, matched by name; what the input does not have is missing.
+    stream
+        Only this one of the file's sequences (steadypose info lists them).
+    person
+        Only this person, by name; may be repeated.
+    force
+        Replace what is there already.
+    quiet
+        Say nothing unless something is wrong.
+    """
+    from steadypose.errors import DataError
+    from steadypose.sequence import PoseSequence
+
+    with file_or_stdin(path) as file:
+        streams = (reading or Reading()).read(file, stream)
+        if stream is not None:
+            streams = {stream: streams[stream]}
+        for name, motion in streams.items() if remap is not None or person else ():
+            if not isinstance(motion, PoseSequence):
+                raise DataError(
+                    f"{path}: expected keypoints, found rotations in stream {name!r} (--stream chooses)"
+                )
+            some = motion.select(persons=person) if person else motion
+            streams[name] = some.remap(remap) if remap is not None else some
+        target = None if output == "-" else Path(output)
+        write_out(streams, target, to, force)
+    say(str(Job(Path(path), target)), quiet=quiet)

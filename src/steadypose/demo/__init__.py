@@ -1,0 +1,1 @@
+"""A real recording for ``steadypose demo``."""
