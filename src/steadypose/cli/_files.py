@@ -21,10 +21,11 @@ MARK = ".steady"
 
 @dataclass(frozen=True)
 class Job:
-    """One input and where its result goes; None is stdout."""
+    """One input and where its result goes; None is stdout. The folder of the result is made where asked."""
 
     source: Path
     target: Path | None
+    make_folder: bool = False
 
     def __str__(self) -> str:
         return f"{self.source} -> {self.target or 'stdout'}"
@@ -99,7 +100,7 @@ def plan(sources: Sequence[Path], output: str | None, suffix: str | None = None)
     jobs = []
     for s in sources:
         same = s.parent.resolve() == folder.resolve()
-        jobs.append(Job(s, folder / _name(s, suffix, MARK if same else "")))
+        jobs.append(Job(s, folder / _name(s, suffix, MARK if same else ""), make_folder=True))
     targets = [j.target for j in jobs]
     twice = next((t for t in targets if targets.count(t) > 1), None)
     if twice is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+import textwrap
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from steadypose.sequence import Motion, Unit
 
 READING = Group(
-    "About the input", help="Only where the file does not say it, or says it wrongly.", sort_key=2
+    "About the input", help="Only where the file does not say it, or says it wrongly.", sort_key=3
 )
-OUTPUT = Group("Output", sort_key=3)
+OUTPUT = Group("Output", sort_key=0)
 
 
 def known(what: str, names: Callable[[], Iterable[str]]) -> Callable[[Any, Any], None]:
@@ -47,6 +48,11 @@ def format_names() -> list[str]:
     from steadypose.io import formats
 
     return list(formats())
+
+
+def formats_help() -> str:
+    """The list of formats at the end of a command's help."""
+    return textwrap.fill(f"Formats: {', '.join(format_names())}.", 78, subsequent_indent="  ")
 
 
 def layout_names() -> list[str]:

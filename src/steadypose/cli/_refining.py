@@ -46,6 +46,8 @@ class Work:
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Refine one file and return what was done."""
+        if job.target is not None and job.make_folder:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
         before: dict[str, Any] = self.reading.read(job.source, self.stream)
         chosen = [self.stream] if self.stream is not None else list(before)
         settings, truth = dict(self.settings), None

@@ -7,17 +7,19 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from steadypose.cli import _options as o
 from steadypose.cli._files import Job, write_out
-from steadypose.cli._options import OUTPUT, Force, FormatName, LayoutName, Quiet, Reading, file_or_stdin
 from steadypose.cli._words import say
 
 app = App(
     name="convert",
-    help_epilogue="""\
+    help_epilogue=f"""\
 Examples:
   steadypose convert openpose_output/ -o poses.csv
-  steadypose convert poses.npy --fps 50 --skeleton coco17 -o poses.trc --to trc
+  steadypose convert poses.npy --fps 50 --skeleton coco17 -o poses.trc
   steadypose convert poses.json -o h36m.npz --remap h36m17
+
+{o.formats_help()}
 """,
 )
 
@@ -27,14 +29,14 @@ def convert(
     path: Annotated[str, Parameter(name="FILE")],
     /,
     *,
-    output: Annotated[str, Parameter(name=["--output", "-o"], group=OUTPUT)],
-    to: Annotated[FormatName, Parameter(group=OUTPUT)] = None,
+    output: Annotated[str, Parameter(name=["--output", "-o"], group=o.OUTPUT)],
+    to: Annotated[o.FormatName, Parameter(group=o.OUTPUT)] = None,
     person: Annotated[list[str] | None, Parameter(negative="")] = None,
-    remap: Annotated[LayoutName, Parameter(group=OUTPUT)] = None,
+    remap: Annotated[o.LayoutName, Parameter(group=o.OUTPUT)] = None,
     stream: str | None = None,
-    force: Force = False,
-    quiet: Quiet = False,
-    reading: Reading | None = None,
+    force: o.Force = False,
+    quiet: o.Quiet = False,
+    reading: o.Reading | None = None,
 ) -> None:
     """Write a pose file in another format or skeleton; coordinates stay as they are.
 
@@ -60,8 +62,8 @@ def convert(
     from steadypose.errors import DataError
     from steadypose.sequence import PoseSequence
 
-    with file_or_stdin(path) as file:
-        streams = (reading or Reading()).read(file, stream)
+    with o.file_or_stdin(path) as file:
+        streams = (reading or o.Reading()).read(file, stream)
         if stream is not None:
             streams = {stream: streams[stream]}
         for name, motion in streams.items() if remap is not None or person else ():
