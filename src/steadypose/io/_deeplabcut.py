@@ -113,8 +113,11 @@ def header(motion: PoseSequence) -> tuple[list[str], list[tuple[str, ...]]]:
 
 
 def values(motion: PoseSequence) -> npt.NDArray[np.float32]:
-    """Rows of a new file, shape (frames, columns); likelihood is NaN where the motion has no confidence."""
-    x = motion.positions
+    """Rows of a new file, shape (frames, columns); likelihood is NaN where the motion has no confidence.
+
+    Raises DataError unless positions are in pixels or, in 3D, lengths: the file itself cannot say its unit.
+    """
+    x = _check.in_unit(motion, "px" if motion.shape[3] == 2 else "mm")
     if x.shape[3] == 2:
         c = np.full(x.shape[:3], np.nan, np.float32) if motion.confidence is None else motion.confidence
         x = np.concatenate((x, c[..., None]), axis=-1)

@@ -90,9 +90,9 @@ FORMATS: dict[str, Format] = {
         Format("plain", "Plain NumPy array: (frames, persons, keypoints, dims)", ".npz", ("2d", "3d")),
         # HDF5
         Format("sleap", "SLEAP analysis", ".h5", ("2d",), "formats"),
-        Format("deeplabcut-h5", "DeepLabCut tables", ".h5", ("2d",), "formats"),
+        Format("deeplabcut-h5", "DeepLabCut tables", ".h5", ("2d", "3d"), "formats"),
         # text tables
-        Format("deeplabcut-csv", "DeepLabCut", ".csv", ("2d",)),
+        Format("deeplabcut-csv", "DeepLabCut", ".csv", ("2d", "3d")),
         Format("anipose", "Anipose 3D", ".csv", ("3d",)),
         Format("mediapipe-csv", "MediaPipe: steadypose's CSV layout", ".csv", ("2d", "3d")),
         Format("long-csv", "Long form: one row a point (Caliscope, or your own columns)", ".csv", ("2d", "3d")),
