@@ -58,7 +58,7 @@ def test_steadier_and_everything_else_stays(method):
     )
     assert (out.confidence == seq.confidence).all()
     assert len(out.history) == 1
-    assert (method or "kalman") in out.history[0]
+    assert (method or "adaptive") in out.history[0]
 
 
 @pytest.mark.parametrize("method", EVERY)
@@ -92,7 +92,9 @@ def test_nothing_is_smeared_across_a_long_gap(method):
     changed[75:] = changed[75:][::-1] + 500
     other = seq.with_positions(changed, "changed")
     a, b = refine(seq, method, outliers=False), refine(other, method, outliers=False)
-    assert np.array_equal(a.positions[:60], b.positions[:60], equal_nan=True)
+    assert np.allclose(
+        a.positions[:60], b.positions[:60], equal_nan=True, atol=1e-3
+    )  # body sizes are rounded
 
 
 @pytest.mark.parametrize("method", EVERY)

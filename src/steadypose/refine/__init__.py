@@ -17,7 +17,7 @@ __all__ = ["METHODS", "Filter", "Refiner", "Tuning", "make_filter", "make_refine
 AnyMotion = TypeVar("AnyMotion", PoseSequence, BodyMotion)
 
 # The pipeline used when no method is named; experiments/classical_default says why this one.
-DEFAULT_METHOD = "kalman"
+DEFAULT_METHOD = "adaptive"
 
 
 def make_refiner(
@@ -58,7 +58,7 @@ def refine(
         Any number of persons, who may come and go; uneven time stamps are fine.
     method
         One of :data:`METHODS`; ``None`` is the best pipeline without a network: left–right swaps put back,
-        outliers removed, short gaps filled, then a Kalman smoother weighted by confidence.
+        outliers removed, short gaps filled, then a Kalman smoother that adapts to each curve.
     max_gap
         Gaps up to this many seconds are filled (and marked in ``filled``); longer ones stay missing and
         nothing is smoothed across them.
@@ -67,7 +67,8 @@ def refine(
     swaps
         Put exchanged left and right limbs back before smoothing. Default: only when no method is named.
     confidence
-        Let confidence weigh samples, for the methods that can (moving_average, gaussian, savgol, kalman).
+        Let confidence weigh samples, for the methods that can (moving_average, gaussian, savgol, kalman,
+        adaptive).
     **parameters
         Of the method, in seconds or hertz; see its class.
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from steadypose import rotations
 from steadypose.errors import DataError
 from steadypose.refine._segments import Bools, Floats, Segments, Values, fill_gaps, find_segments
+from steadypose.refine._size import body_size
 from steadypose.refine.filters import Filter, Gaussian, Slerp
 from steadypose.refine.outliers import find_outliers, find_switches
 from steadypose.refine.swaps import repair_swaps
@@ -92,11 +93,11 @@ class Refiner:
         confidence = None if seq.confidence is None else seq.confidence.reshape(frames, -1)
         # Another body under the same name is a cut, whatever the method.
         cuts = np.repeat(find_switches(x, seq.times), keypoints, axis=1)
+        size = np.repeat(body_size(x), keypoints)
         if self.outliers:
-            slips = find_outliers(values, valid, seq.times, confidence=confidence)
+            slips = find_outliers(values, valid, seq.times, size)
             valid &= ~slips
             done.append(f"{int(slips.sum())} outliers removed")
-        size = np.repeat(_body_size(x), keypoints)
         segments = find_segments(valid, seq.times, self.max_gap, cuts if cuts.any() else None)
         out, filled = self._curves(values, valid, confidence, seq.times, size, segments)
         done.append(f"{int(filled.sum())} keypoints filled")
@@ -163,7 +164,10 @@ class Refiner:
         return out, filled
 
     def _weights(self, confidence: Values | None, filled: Bools) -> Values | None:
-        """Weight of every sample, from confidence relative to what this estimator gives at its best."""
+        """Weight of every sample: the square of its confidence relative to this estimator's best.
+
+        A weight is one over a variance, and errors grow about as confidence falls.
+        """
         if confidence is None or not self.confidence:
             return np.where(filled, np.float32(LEAST_WEIGHT), np.float32(1)) if filled.any() else None
         known = confidence[:: max(1, len(confidence) // 2000)]
@@ -189,17 +193,3 @@ def _turn_through_gaps(values: Values, times: Floats, segments: Segments) -> Boo
     values[frame, curve[gap]] = rotations.slerp(ends[0], ends[1], u).reshape(-1, 9)
     filled[frame, curve[gap]] = True
     return filled
-
-
-def _body_size(positions: npt.NDArray[np.float32]) -> Floats:
-    """Size of every person: median over frames of the diagonal of the box around the keypoints seen."""
-    x = positions[:: max(1, len(positions) // 500)].astype(np.float64)
-    seen = np.isfinite(x).all(axis=3, keepdims=True)
-    top = np.where(seen, x, -np.inf).max(axis=2)
-    bottom = np.where(seen, x, np.inf).min(axis=2)
-    diagonal = np.linalg.norm(np.where(np.isfinite(top), top - bottom, np.nan), axis=2)
-    diagonal[diagonal == 0] = np.nan
-    size = np.ones(positions.shape[1])
-    for p in np.flatnonzero(np.isfinite(diagonal).any(axis=0)):
-        size[p] = np.nanmedian(diagonal[:, p])
-    return size

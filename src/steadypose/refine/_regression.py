@@ -110,8 +110,7 @@ def _moments(at: Floats, centre: Floats, times: Floats, radius: float, kernel: K
 
 
 def _matrix(kernels: Floats, degree: int) -> Floats:
-    """Rows that turn samples into fitted values where all samples weigh the same; shape (outputs,
-    samples)."""
+    """Rows that turn equally weighted samples into fitted values; shape (outputs, samples)."""
     sums = kernels.sum(axis=-1)
     moments = np.stack(
         [np.stack([sums[i + j] for j in range(degree + 1)], -1) for i in range(degree + 1)], -2
@@ -146,7 +145,8 @@ def _weighted(
         )
         right = np.moveaxis(t, 0, -2).astype(np.float64)  # (outputs, curves, degree + 1, dims)
         fitted = np.linalg.solve(_regular(moments), right)[..., 0, :]
-    return fitted + values[0]
+    fitted += values[0]
+    return fitted
 
 
 def _regular(moments: Floats) -> Floats:

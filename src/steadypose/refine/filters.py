@@ -19,6 +19,7 @@ import numpy.typing as npt
 from steadypose import rotations
 from steadypose.errors import DataError
 from steadypose.refine._blocks import walk_in_blocks
+from steadypose.refine._kalman import adaptive_spline, smoothing_spline
 from steadypose.refine._regression import boxcar, gaussian4, local_polynomial
 from steadypose.refine._rolling import rolling_median, rolling_medoid, window_span
 
@@ -242,17 +243,29 @@ class Kalman(Filter):
 
     def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
         """See :meth:`Filter.smooth`."""
-        if len(times) < 3:
-            return values.copy()
-        step = float(np.median(np.diff(times)))
-        q = (2 * np.pi * self.cutoff) ** 4 * step  # acceleration noise for unit measurement noise
+        return smoothing_spline(values, weights, times, np.array([self.cutoff]))
 
-        def walk(x: Floats, w: Floats | None, t: Floats) -> Floats:
-            return _rauch_tung_striebel(x, w, np.diff(t, axis=0), q)
 
-        weakest = 1.0 if weights is None else float(weights.min()) ** 0.25
-        memory = int(np.ceil(4.0 / (self.cutoff * weakest * step))) + 2
-        return walk_in_blocks(values, weights, times, memory, walk)
+@dataclass(frozen=True)
+class Adaptive(Filter):
+    """The Kalman smoother with a cutoff found for every curve and every sample believed as it deserves.
+
+    The noise of a curve is read off its third differences, the motion off its acceleration; where their
+    spectra cross is the Wiener cutoff. Samples far from the smoothed curve then count less, as those of a
+    Student-t distribution do, and the curve is smoothed again. Calm curves are smoothed hard, fast ones
+    little, clean ones hardly at all; there is nothing to set.
+    """
+
+    name: ClassVar[str] = "adaptive"
+    strength: float = _parameter(
+        1.0, 0.3, 3.0, "", "divides every cutoff: above 1 smoother, below 1 closer to the input"
+    )
+    lowest: float = _parameter(1.0, 0.2, 4.0, "Hz", "lowest cutoff a curve can be given")
+    highest: float = _parameter(12.0, 4.0, 14.0, "Hz", "highest cutoff a curve can be given")
+
+    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+        """See :meth:`Filter.smooth`."""
+        return adaptive_spline(values, weights, times, self.strength, (self.lowest, self.highest))
 
 
 @dataclass(frozen=True)
@@ -286,7 +299,8 @@ class Slerp(Filter):
 
 
 METHODS: dict[str, type[Filter]] = {
-    f.name: f for f in (MovingAverage, Median, Gaussian, SavitzkyGolay, Butterworth, OneEuro, Kalman, Slerp)
+    f.name: f
+    for f in (MovingAverage, Median, Gaussian, SavitzkyGolay, Butterworth, OneEuro, Kalman, Adaptive, Slerp)
 }
 
 
@@ -315,46 +329,3 @@ def _resample(x: Floats, old: Floats, new: Floats) -> Floats:
     u = ((new - old[at]) / (old[at + 1] - old[at]))[:, None]
     result: Floats = x[at] * (1 - u) + x[at + 1] * u
     return result
-
-
-def _rauch_tung_striebel(x: Floats, w: Floats | None, dt: Floats, q: float) -> Floats:
-    """Smoothed positions.
-
-    x (steps, blocks, curves, dims), w (steps, blocks, curves) or None, dt (steps - 1, blocks). State per
-    coordinate: position and velocity; covariance per curve (one for all curves without weights): p, c, v.
-    """
-    steps, blocks = x.shape[:2]
-    noise = np.ones((steps, blocks, 1)) if w is None else 1.0 / w
-    dt = dt[:, :, None]
-    shape = noise.shape[1:]
-    # Prior: position as measured, velocity unknown on the scale of one unit of noise a frame.
-    p, c, v = noise[0].copy(), np.zeros(shape), np.full(shape, 1e4 / float(dt[0].min()) ** 2)
-    covariances = np.empty((steps, 3, *shape))
-    covariances[0] = p, c, v
-    position, velocity = np.empty_like(x), np.empty_like(x)
-    position[0], velocity[0] = x[0], 0.0
-    for i in range(1, steps):
-        h = dt[i - 1]
-        p, c, v = p + h * (2 * c + h * v) + q * h**3 / 3, c + h * v + q * h**2 / 2, v + q * h
-        s = 1.0 / (p + noise[i])
-        kp, kv = p * s, c * s
-        ahead = position[i - 1] + h[..., None] * velocity[i - 1]
-        off = x[i] - ahead
-        position[i] = ahead + kp[..., None] * off
-        velocity[i] = velocity[i - 1] + kv[..., None] * off
-        p, c, v = p - kp * p, c - kp * c, v - kv * c
-        covariances[i] = p, c, v
-    for i in range(steps - 2, -1, -1):
-        h = dt[i]
-        p, c, v = covariances[i]
-        # Predicted covariance and the smoother's gain P Fᵀ (F P Fᵀ + Q)⁻¹, two by two.
-        pp, cc, vv = p + h * (2 * c + h * v) + q * h**3 / 3, c + h * v + q * h**2 / 2, v + q * h
-        inverse = 1.0 / (pp * vv - cc * cc)
-        a, b = p + h * c, c + h * v
-        g00, g01 = (a * vv - c * cc) * inverse, (c * pp - a * cc) * inverse
-        g10, g11 = (b * vv - v * cc) * inverse, (v * pp - b * cc) * inverse
-        off_p = position[i + 1] - (position[i] + h[..., None] * velocity[i])
-        off_v = velocity[i + 1] - velocity[i]
-        position[i] += g00[..., None] * off_p + g01[..., None] * off_v
-        velocity[i] += g10[..., None] * off_p + g11[..., None] * off_v
-    return position
