@@ -187,7 +187,7 @@ def _format_for(streams: Mapping[str, Motion], target: Path) -> Format:
     first = next(iter(streams.values()))
     kind = f"{first.shape[3]}d" if isinstance(first, PoseSequence) else "rotations"
     # Where several formats share a suffix, the plainest one is meant.
-    plain = {".json": "mediapipe-json", ".csv": "long-csv", ".npy": "plain"}
+    plain = {".json": "mediapipe-json", ".csv": "long-csv", ".npy": "plain", ".zip": "openpose"}
     plain[".npz"] = "plain" if kind != "rotations" else "amass"
     name = plain.get(suffix) or next((f.name for f in FORMATS.values() if f.suffix == suffix and kind in f.holds), None)
     if name is None:
