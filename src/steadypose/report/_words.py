@@ -19,7 +19,7 @@ CUTOFF = (
 
 def facts(stream: Stream) -> list[tuple[str, str]]:
     """What the recording is: name and value, in the order in which they are shown."""
-    before, after = stream.before, stream.after
+    before = stream.before
     frames, persons, keypoints = before.shape[:3]
     said = []
     if before.source is not None:
@@ -37,11 +37,16 @@ def facts(stream: Stream) -> list[tuple[str, str]]:
         unit = "fractions of the image" if before.unit == "normalized" else before.unit
         shown = ", shown in mm" if stream.factor != 1 else ""
         said += [("Unit", f"{unit}, {before.space} space{shown}")]
-    method = after.history[len(before.history) :]
-    said += [("Method", "; ".join(method) if method else "not stated")]
+    said += [("Method", "; ".join(method(stream)) or "not stated")]
     if before.history:
         said += [("Earlier", "; ".join(before.history))]
     return said
+
+
+def method(stream: Stream) -> tuple[str, ...]:
+    """What ``after`` went through that ``before`` did not."""
+    old, new = stream.before.history, stream.after.history
+    return new[len(old) :] if new[: len(old)] == old else new
 
 
 def steadier(stream: Stream) -> tuple[str, str, str]:

@@ -167,6 +167,5 @@ def _footer(streams: Sequence[Stream], command: str | None) -> str:
     if command:
         said.append(command)
     else:
-        done = [s.after.history[len(s.before.history) :] for s in streams]
-        said += list(dict.fromkeys("; ".join(d) for d in done if d))
+        said += list(dict.fromkeys("; ".join(_words.method(s)) for s in streams if _words.method(s)))
     return " · ".join(escape(s) for s in said)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,7 +49,7 @@ def curves(
     person
         Name; ``None``: the first.
     path
-        Where to save the figure, as PNG, SVG or PDF by its suffix; a file there is replaced.
+        Where to save the figure (PNG, or what its suffix says); a file there is replaced.
 
     Returns
     -------
@@ -115,7 +114,10 @@ def gaps(before: Motion, after: Motion, person: str | None = None, path: PathLik
 def overview(
     before: Motion, after: Motion, path: PathLike | None = None, truth: Motion | None = None
 ) -> Figure:
-    """Acceleration, spectrum and the strips of the first person on one sheet; parameters as in :func:`curves`."""
+    """Acceleration, spectrum and the strips of the first person on one sheet.
+
+    Parameters as in :func:`curves`.
+    """
     stream = Stream("", before, after, truth)
     strips = 0.16 * len(before.skeleton) + 1
     figure = _figure(11, 3.4 + strips)
@@ -139,10 +141,7 @@ def _saved(figure: Figure, path: PathLike | None) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
     if path is not None:
-        suffix = Path(path).suffix.lower()
-        # without these, the same figure would not give the same file
-        stamps = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-        figure.savefig(path, dpi=150, metadata=stamps.get(suffix))
+        figure.savefig(path, dpi=150)
     return figure
 
 
@@ -159,9 +158,8 @@ def _shade(axes: Axes, motion: Motion, missing: Bools) -> None:
     half = signals.median_step(motion.times) / 2
     edges = np.flatnonzero(np.diff(np.concatenate([[False], missing, [False]]).astype(int)))
     for first, end in edges.reshape(-1, 2):
-        axes.axvspan(
-            motion.times[first] - half, motion.times[end - 1] + half, color="#b4bac1", alpha=0.35, lw=0
-        )
+        span = motion.times[first] - half, motion.times[end - 1] + half
+        axes.axvspan(*span, color=STATE_COLOURS[1], alpha=0.35, lw=0)
 
 
 def _acceleration(axes: Axes, stream: Stream, log: bool) -> None:
@@ -195,14 +193,13 @@ def _gaps(axes: Axes, stream: Stream, person: int) -> None:
     limit = signals.low_confidence(before)
     if limit is not None and isinstance(before, PoseSequence) and before.confidence is not None:
         states[(states == 0) & (before.confidence[:, person] < limit)] = 3
-    states[np.isin(marks, (1, 3))] = 2
+    states[marks == 1] = 2
     states[marks == 2] = 4
     half = signals.median_step(before.times) / 2 if len(before.times) > 1 else 0.5
     times = np.append(before.times - half, before.times[-1] + half)
-    axes.pcolormesh(
-        times, np.arange(len(before.skeleton) + 1), states.T, cmap=ListedColormap(STATE_COLOURS), vmin=0, vmax=4,
-        rasterized=True,
-    )  # fmt: skip
+    rows = np.arange(len(before.skeleton) + 1)
+    colours = ListedColormap(STATE_COLOURS)
+    axes.pcolormesh(times, rows, states.T, cmap=colours, vmin=0, vmax=4, rasterized=True)
     axes.set_yticks(np.arange(len(before.skeleton)) + 0.5, before.skeleton.keypoints, fontsize=6)
     axes.invert_yaxis()
     axes.set_xlabel("time (s)")
