@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -304,6 +305,7 @@ def test_image_size_comes_from_the_document_or_not_at_all():
     before, _ = walk(frames=2)
     for document, want in (
         ({"width": np.array(1920), "height": 1080}, (1920.0, 1080.0)),
+        (SimpleNamespace(content={"width": 640, "height": 480}), (640.0, 480.0)),
         ({"width": 0, "height": 5}, None),
         ({"width": "wide", "height": 5}, None),
         ({"width": [1, 2], "height": 5}, None),

@@ -192,6 +192,7 @@ class Stream:
             "dims": dims,
             "scale": scale,
             "image": image,
+            "frontal": self.before.space == "image",  # depth is a guess there: begin as the camera saw it
             "extent": extent(self.figure, scale),
             "up": up_axis(self.before, self.figure[0]),
             # of a PoseSequence the channels are the positions themselves
@@ -239,6 +240,7 @@ class Stream:
 def image_size(motion: Motion) -> tuple[float, float] | None:
     """Width and height of the image in pixels, where the document of the motion's file holds them."""
     document = motion.source.document if motion.source is not None else None
+    document = getattr(document, "content", document)
     if not isinstance(document, Mapping):
         return None
     try:

@@ -25,8 +25,9 @@ class Figure {
   }
 
   reset() {
-    this.yaw = this.stream.dims === 3 ? -0.35 : 0;
-    this.pitch = this.stream.dims === 3 ? 0.16 : 0;
+    const turned = this.stream.dims === 3 && !this.stream.figure.frontal;
+    this.yaw = turned ? -0.35 : 0;
+    this.pitch = turned ? 0.16 : 0;
     this.zoom = 1;
     this.pan = [0, 0];
   }
