@@ -93,7 +93,7 @@ def test_embedded_values_are_the_input(written, dims):
         np.testing.assert_array_equal(_pack.unpack(packed), motion.positions)
     np.testing.assert_allclose(_pack.unpack(data["confidence"]), before.confidence, atol=1 / 255)
     np.testing.assert_array_equal(_pack.unpack(data["times"]), before.times)
-    np.testing.assert_array_equal(_pack.unpack(data["marks"]) == 1, after.filled)
+    np.testing.assert_array_equal(_pack.unpack(data["marks"]).astype(int) & 1, after.filled)
     assert data["keypoints"] == list(before.skeleton.keypoints)
 
 
@@ -210,6 +210,16 @@ def test_the_headline_is_measured(written):
     assert "4 of 1,530 points (0.26 %) were missing; 4 were filled in, none left missing." in said
     worse = written(after, before.with_positions(before.positions, "spoiled"))
     assert "more jitter" in worse.texts["p"][1]
+
+
+def test_replaced_points_are_told_from_missing_ones(written):
+    before, after = walk(persons=1)
+    filled = np.array(after.filled)
+    filled[40, 0, 5] = True  # an outlier that was taken out
+    page = written(before, replace(after, filled=filled))
+    said = " ".join(page.texts["li"])
+    assert "4 were filled in, none left" in said
+    assert "1 of 1,530 points (0.065 %) had been seen, were taken out and filled in anew." in said
 
 
 def test_truth_is_a_third_layer_with_its_own_table(written):

@@ -91,6 +91,10 @@ def sentences(stream: Stream, rows: Sequence[Row] = ()) -> list[str]:
     elif known.size:
         said.append("Nothing was moved.")
     said.append(_missing(stream))
+    if stream.after.filled is not None:
+        replaced = int((stream.after.filled & stream.before.valid).sum())
+        if replaced:
+            said.append(f"{_share(replaced, moved.size)} had been seen, were taken out and filled in anew.")
     if isinstance(stream.before, PoseSequence):
         limit, confidence = signals.low_confidence(stream.before), stream.before.confidence
         if limit is not None and confidence is not None:

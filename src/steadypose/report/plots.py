@@ -25,7 +25,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "after": {"color": "#00795a", "linewidth": 1.5},
     "truth": {"color": "#16191d", "linewidth": 0.9, "linestyle": "--"},
 }
-STATES = ("seen", "missing", "filled in", "low confidence", "strongly changed")
+STATES = ("seen", "missing", "filled in or replaced", "low confidence", "strongly changed")
 STATE_COLOURS = ("#eef0f2", "#b4bac1", "#2f9fd8", "#e6a400", "#a3257b")
 PathLike = str | os.PathLike[str]
 
@@ -193,7 +193,7 @@ def _gaps(axes: Axes, stream: Stream, person: int) -> None:
     limit = signals.low_confidence(before)
     if limit is not None and isinstance(before, PoseSequence) and before.confidence is not None:
         states[(states == 0) & (before.confidence[:, person] < limit)] = 3
-    states[marks == 1] = 2
+    states[np.isin(marks, (1, 3))] = 2
     states[marks == 2] = 4
     half = signals.median_step(before.times) / 2 if len(before.times) > 1 else 0.5
     times = np.append(before.times - half, before.times[-1] + half)

@@ -208,7 +208,7 @@ function curveChart(keypoint, channel) {
     const said = [`${stream.times[f].toFixed(3)} s, frame ${f * stream.every + 1}`];
     for (const l of lines) said.push(`${l.layer}: ${format(l.y[f])} ${stream.unit}`);
     if (p >= 0 && stream.confidence) said.push(`confidence: ${stream.confidence[stream.at(f, p, keypoint)].toFixed(2)}`);
-    if (p >= 0 && stream.isFilled(f, p, keypoint)) said.push("filled in");
+    if (p >= 0 && stream.isFilled(f, p, keypoint)) said.push(stream.isMissing(0, f, p, keypoint) ? "filled in" : "replaced");
     return said.join("\n");
   };
   bindTime(chart, hover);
