@@ -6,6 +6,7 @@ the units of the data, rates per frame.
 
 from __future__ import annotations
 
+from steadypose.metrics._align import Alignment, align
 from steadypose.metrics._arrays import find_cuts
 from steadypose.metrics._evaluate import evaluate
 from steadypose.metrics._positions import (
@@ -33,10 +34,12 @@ from steadypose.metrics._untruthed import (
 )
 
 __all__ = [
+    "Alignment",
     "Evaluation",
     "accel",
     "accel_magnitude",
     "accel_worst",
+    "align",
     "angular_accel",
     "auc",
     "bone_length_variation",

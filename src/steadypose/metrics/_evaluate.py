@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from steadypose.errors import DataError
 from steadypose.metrics import _arrays, _positions, _timing, _untruthed
+from steadypose.metrics._align import TARGETS, align, is_targets
 from steadypose.metrics._arrays import Floats, Protocol
 from steadypose.metrics._bodies import evaluate_bodies
 from steadypose.metrics._match import Matched, RootChoice, alone, match, pooled
@@ -41,8 +43,10 @@ def evaluate(
     truth
         Of the same kind. Keypoints are matched by name, persons by name (or, where no name is in both, by
         least MPJPE), frames by time: at one rate the nearest within half a step; a faster truth is
-        interpolated linearly; of a faster prediction only the frames nearest to the truth's count. Without
-        it, what can be measured without truth is.
+        interpolated linearly; of a faster prediction only the frames nearest to the truth's count. A
+        recording of rigid targets (Keraal's Vicon; positions, or both streams) is aligned first
+        (:func:`align`) to ``reference``, or else to ``pred``. Without truth, what can be measured without it
+        is.
     protocol
         ``"official"``: what the papers' code computes, for comparison with their tables. Accel counts a zero
         at both ends of every clip (SmoothNet), the root is the middle of the hips except for Human3.6M's and
@@ -72,6 +76,8 @@ def evaluate(
     ask = (protocol, root, per_joint)
     if isinstance(pred, Mapping):
         return _evaluate_actions(pred, truth, reference, *ask)
+    if isinstance(pred, PoseSequence) and is_targets(truth) and pred.skeleton.name != TARGETS:
+        return _against_targets(pred, truth, reference, *ask)
     if isinstance(truth, Mapping) or isinstance(reference, Mapping):
         raise DataError("expected one sequence as truth and reference of one sequence, found a mapping")
     if isinstance(pred, BodyMotion) and (truth is None or isinstance(truth, BodyMotion)):
@@ -83,6 +89,27 @@ def evaluate(
     if known is None:
         return _untrue(alone(seen), protocol, per_joint, _standing(seen), seen.skeleton.bones)
     return _against(match(seen, known, root, official, given), protocol, per_joint)
+
+
+def _against_targets(
+    pred: PoseSequence,
+    truth: Any,
+    reference: Given | None,
+    protocol: Protocol,
+    root: RootChoice,
+    per_joint: bool,
+) -> Evaluation:
+    """Against rigid targets of another device, aligned once to the input where it is given."""
+    if reference is not None and not isinstance(reference, PoseSequence):
+        raise DataError("expected one sequence of positions as reference, found something else")
+    found = align(pred if reference is None else reference, truth)
+    out = evaluate(pred, found.truth, protocol, root, per_joint, reference)
+    notes = [*found.notes]
+    if reference is None:
+        notes.append(
+            "aligned to this very recording: to compare versions, align once to the raw input (reference)"
+        )
+    return replace(out, notes=(*notes, *out.notes))
 
 
 def _evaluate_actions(
