@@ -160,7 +160,10 @@ def test_nothing_is_overwritten_by_accident(tmp_path):
     assert path.read_text("utf-8").startswith("<!DOCTYPE html>")
     with pytest.raises(SteadyposeError, match="folder"):
         report(*pair, path=tmp_path / "no" / "p.html")
-    assert [f.name for f in tmp_path.iterdir()] == ["p.html"]
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(SteadyposeError, match="found a folder"):
+        report(*pair, path=tmp_path / "folder", force=True)
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["folder", "p.html"]
 
 
 def test_a_file_that_was_read_is_never_replaced(tmp_path):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from steadypose import metrics
 from steadypose.errors import DataError, SteadyposeError
-from steadypose.io import _atomic, _same_place
 from steadypose.report._stream import Stream
 from steadypose.report.html import Scores, page
 from steadypose.sequence import Motion
@@ -89,18 +90,39 @@ def report_streams(
         raise DataError("expected at least one sequence to report, found none")
     made = [Stream(name, *motions) for name, motions in streams.items()]
     target = Path(path)
-    for s in made:
-        for m in (s.before, s.after, s.truth):
-            if m is not None and m.source is not None and _same_place(m.source.path, target):
+    _check_target(target, [m for s in made for m in (s.before, s.after, s.truth) if m is not None], force)
+    results = [_scores(s, (scores or {}).get(s.name)) for s in made]
+    _save(page(made, results, title or _title(made[0]), command), target)
+    return target
+
+
+def _check_target(target: Path, motions: Sequence[Motion], force: bool) -> None:
+    """Before anything is computed: that the page may be written there."""
+    for m in motions:
+        with contextlib.suppress(OSError):
+            if m.source is not None and target.samefile(m.source.path):
                 raise SteadyposeError(
                     f"{target}: is a file that was read; steadypose never touches its input"
                 )
-    with _atomic(target, force) as temporary:
-        results = [_scores(s, (scores or {}).get(s.name)) for s in made]
-        text = page(made, results, title or _title(made[0]), command)
+    if target.exists() and not force:
+        raise SteadyposeError(f"{target}: exists already (--force replaces it)")
+    if target.is_dir():
+        raise SteadyposeError(f"{target}: expected a file to write, found a folder")
+    if not target.parent.is_dir():
+        raise SteadyposeError(f"{target}: expected an existing folder, found none at {target.parent}")
+
+
+def _save(text: str, target: Path) -> None:
+    """Write in one step: whoever looks finds the old file or the whole new one."""
+    temporary = target.with_name(f".{uuid.uuid4().hex[:12]}.html")
+    try:
         # a file name that is no valid text must not keep the page from being written
         temporary.write_text(text, "utf-8", errors="replace", newline="\n")
-    return target
+        temporary.replace(target)
+    except OSError as e:
+        raise SteadyposeError(f"{target}: could not be written: {e.strerror or e}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _scores(stream: Stream, given: Given | None) -> list[Scores]:

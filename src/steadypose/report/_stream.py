@@ -169,7 +169,7 @@ class Stream:
         }
 
     def marks(self) -> Floats:
-        """1 where a point was filled in or replaced, 2 where it was strongly changed, 3 where both; else 0."""
+        """1 where a point was filled in or replaced, 2 where it was strongly changed, 3 where both."""
         filled, limit = self.after.filled, signals.strong_change(self.moved)
         marks = np.zeros(self.before.shape[:3])
         if filled is not None:
