@@ -32,7 +32,8 @@ def detect(path: str | os.PathLike[str]) -> str:
     FormatError
         If the path does not exist, is empty, or holds nothing that any format recognises.
     """
-    return _detect(_probe(path)).name
+    with _said_of(path):
+        return _detect(_probe(path)).name
 
 
 def read(
@@ -56,7 +57,8 @@ def read(
     stream
         Which of the file's sequences (:func:`read_streams` has them all); ``None``: the main one.
     fps
-        Frames per second, overriding the file's own times. Without either, 30 is assumed and ``history`` says so.
+        Frames per second, overriding the file's own times. Without either, 30 is assumed, and ``history``
+        says so.
     skeleton, unit
         For files that do not name their keypoints or their unit.
     columns
@@ -76,7 +78,7 @@ def read(
     if stream is None:
         return next(iter(streams.values()))
     if stream not in streams:
-        raise FormatError(path, "", f"a stream among {', '.join(streams)}", repr(stream))
+        raise FormatError(str(path), "", f"a stream among {', '.join(streams)}", repr(stream))
     return streams[stream]
 
 
@@ -89,21 +91,17 @@ def read_streams(
     unit: Unit | None = None,
     columns: Mapping[str, Any] | None = None,
 ) -> dict[str, Motion]:
-    """Read every sequence of a pose file by its name: cameras, image and world, subjects, rotations and joints …
+    """Read every sequence of a pose file by its name: cameras, subjects, image and world, rotations …
 
     Parameters are those of :func:`read`. The main stream comes first.
     """
     probe = _probe(path)
-    chosen = _detect(probe) if format is None else find(format)
     options = ReadOptions(fps, skeleton, unit, columns)
-    try:
+    with _said_of(path):
+        chosen = _detect(probe) if format is None else find(format)
         streams = chosen.module.read(probe, options)
-    except DataError as e:  # what the file says cannot be a sequence (0 fps, repeated times …)
-        raise FormatError(path, "", f"a valid {chosen.name} file", str(e)) from None
-    except (OSError, RecursionError, MemoryError) as e:
-        raise FormatError(path, "", f"a readable {chosen.name} file", f"{type(e).__name__}: {e}") from None
     if not streams:
-        raise FormatError(path, "", "at least one sequence", "none")
+        raise FormatError(str(path), "", "at least one sequence", "none")
     return streams
 
 
@@ -133,7 +131,8 @@ def write(
     Raises
     ------
     SteadyposeError
-        If the path exists and ``force`` is not set, is the file the data came from, or the format cannot hold the data.
+        If the path exists and ``force`` is not set, is or holds the file the data came from, or the format
+        cannot hold the data.
     """
     streams = dict(data) if isinstance(data, Mapping) else {_stream_name(data): data}
     if not streams:
@@ -141,26 +140,41 @@ def write(
     target = Path(path)
     chosen = find(format) if format is not None else _format_for(streams, target)
     sources = [m.source for m in streams.values() if m.source is not None]
-    if any(_same_place(s.path, target) for s in sources):
-        raise SteadyposeError(f"{target}: is the file that was read; steadypose never touches its input")
+    touched = next((how for s in sources if (how := _touches(s.path, target))), None)
+    if touched:
+        raise SteadyposeError(f"{target}: {touched}; steadypose never touches its input")
     kept = [s for s in sources if s.format == chosen.name]
     together = len(kept) == len(streams) and all(s.document is kept[0].document for s in kept)
-    with _atomic(target, force) as temporary:
+    with _atomic(target, chosen, force) as temporary:
         chosen.module.write(streams, kept[0].document if together else None, temporary)
     return target
 
 
 def _probe(path: str | os.PathLike[str]) -> Probe:
     p = Path(path)
-    if not p.exists():
-        raise FormatError(p, "", "a file or folder", "nothing there")
-    probe = Probe(p)
-    try:
+    with _said_of(path):
+        if not p.exists():
+            raise FormatError(p, "", "a file or folder", "nothing there")
+        if not (p.is_file() or p.is_dir()):  # its content could be read only once
+            raise FormatError(p, "", "a file or folder", "a pipe or a device")
+        probe = Probe(p)
         if not p.is_dir() and not probe.head:
             raise FormatError(p, "", "a pose file", "an empty file")
-    except OSError as e:
-        raise FormatError(p, "", "a readable file", e.strerror or str(e)) from None
     return probe
+
+
+@contextlib.contextmanager
+def _said_of(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What goes wrong with a file, said of that file."""
+    try:
+        yield
+    except DataError as e:  # what it says cannot be a sequence (0 fps, repeated times …)
+        expected, _, found = str(e).removeprefix("expected ").partition(", found ")
+        raise FormatError(str(path), "", expected if found else "a valid sequence", found or str(e)) from None
+    except OSError as e:
+        raise FormatError(str(path), "", "a readable file", e.strerror or str(e)) from None
+    except (RecursionError, MemoryError) as e:
+        raise FormatError(str(path), "", "a file of reasonable content", f"{type(e).__name__} {e}") from None
 
 
 def _detect(probe: Probe) -> Format:
@@ -189,43 +203,62 @@ def _format_for(streams: Mapping[str, Motion], target: Path) -> Format:
     # Where several formats share a suffix, the plainest one is meant.
     plain = {".json": "mediapipe-json", ".csv": "long-csv", ".npy": "plain", ".zip": "openpose"}
     plain[".npz"] = "plain" if kind != "rotations" else "amass"
-    name = plain.get(suffix) or next((f.name for f in FORMATS.values() if f.suffix == suffix and kind in f.holds), None)
+    name = plain.get(suffix) or next(
+        (f.name for f in FORMATS.values() if f.suffix == suffix and kind in f.holds), None
+    )
     if name is None:
-        raise SteadyposeError(f"{target}: expected a format for {kind} data (--format), found the suffix {suffix!r}")
+        raise SteadyposeError(
+            f"{target}: expected a format for {kind} data (--format), found the suffix {suffix!r}"
+        )
     return FORMATS[name]
 
 
-def _same_place(a: str, b: Path) -> bool:
+def _touches(source: str, target: Path) -> str | None:
+    """What writing ``target`` would do to the file or folder that was read; None if nothing."""
+    a, b = Path(source), target
     with contextlib.suppress(OSError):
-        return b.exists() and os.path.samefile(a, b)
-    return False
+        if b.exists() and b.samefile(a):
+            return "is the file that was read"
+        if b.resolve() in a.resolve().parents and b.exists():
+            return "holds the file that was read"
+        if a.is_dir() and a.resolve() in b.resolve().parents:
+            return "lies in the folder that was read"
+    return None
 
 
 @contextlib.contextmanager
-def _atomic(target: Path, force: bool) -> Iterator[Path]:
+def _atomic(target: Path, format: Format, force: bool) -> Iterator[Path]:
     """A temporary place beside ``target`` that becomes it only if nothing goes wrong."""
-    if target.exists() and not force:
-        raise SteadyposeError(f"{target}: exists already (--force replaces it)")
-    if not target.parent.is_dir():
-        raise SteadyposeError(f"{target}: expected an existing folder, found none at {target.parent}")
     temporary = target.with_name(f".{uuid.uuid4().hex[:12]}{target.suffix}")
     try:
+        _check_target(target, format, force)
         yield temporary
         if target.is_dir():  # a folder cannot be replaced in one step: set the old one aside first
             aside = target.with_name(f".{uuid.uuid4().hex[:12]}.old")
             target.rename(aside)
             try:
                 temporary.rename(target)
-            except OSError:
+            except BaseException:
                 aside.rename(target)
                 raise
             shutil.rmtree(aside)
         else:
-            os.replace(temporary, target)
+            temporary.replace(target)
     except OSError as e:
         raise SteadyposeError(f"{target}: could not be written: {e.strerror or e}") from None
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
-        else:
-            temporary.unlink(missing_ok=True)
+        elif temporary.exists():
+            temporary.unlink()
+
+
+def _check_target(target: Path, format: Format, force: bool) -> None:
+    if not target.parent.is_dir():
+        raise SteadyposeError(f"{target}: expected an existing folder, found none at {target.parent}")
+    if target.exists() and not force:
+        raise SteadyposeError(f"{target}: exists already (--force replaces it)")
+    if target.is_dir() and any(target.iterdir()) and not format.module.sniff(Probe(target)):
+        raise SteadyposeError(
+            f"{target}: expected a file or {format.name} data to replace, found a folder of something else"
+        )
