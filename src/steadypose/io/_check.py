@@ -95,6 +95,14 @@ def frame_numbers(motion: Motion) -> npt.NDArray[np.int64]:
     return np.arange(count)
 
 
+def even_times(motion: Motion, format: str) -> None:
+    """Raises DataError unless frames are evenly spaced (to a hundredth of a step)."""
+    steps = np.diff(motion.times)
+    if len(steps) and np.ptp(steps) > 0.01 * np.median(steps):
+        found = f"steps from {steps.min():g} s to {steps.max():g} s"
+        raise DataError(f"{format} holds evenly spaced frames, found {found}")
+
+
 def has_values(a: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
     """The array, or None if all of it is missing (a column that the file has but never fills)."""
     return a if np.isfinite(a).any() else None

@@ -251,11 +251,7 @@ def _new_file(motion: BodyMotion) -> str:
         raise DataError(
             f"bvh cannot leave out a rotation, found one missing at frame {gone[0]} (fill or cut it)"
         )
-    steps = np.diff(motion.times)
-    if len(steps) and np.ptp(steps) > 0.01 * np.median(steps):
-        raise DataError(
-            f"bvh holds evenly spaced frames, found steps from {steps.min():g} s to {steps.max():g} s"
-        )
+    _check.even_times(motion, "bvh")
     scale = {"m": 100.0, "cm": 1.0, "mm": 0.1}.get(motion.unit)
     if scale is None:
         raise DataError(f"bvh holds lengths, found {motion.unit}")
@@ -267,7 +263,7 @@ def _new_file(motion: BodyMotion) -> str:
     root = np.broadcast_to(offsets[order[0]], (len(angles), 3))
     if motion.translation is not None:
         root = root + motion.translation[:, 0] * scale
-    step = float(np.median(steps)) if len(steps) else 1 / 30
+    step = float(np.median(np.diff(motion.times))) if len(motion.times) > 1 else 1 / 30
     lines += ["MOTION", f"Frames: {len(angles)}", f"Frame Time: {step!r}"]
     rows = np.concatenate((root, angles.reshape(len(angles), -1)), axis=1)
     lines += [" ".join(f"{v:.6f}" for v in row) for row in rows.tolist()]
