@@ -1,0 +1,203 @@
+"""The public surface, pinned: what changes here changes for everybody who uses steadypose.
+
+Also what an import costs, and that optional packages are optional.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import steadypose as sp
+
+SURFACE = """
+    BodyMotion DataError FormatError MissingExtraError PoseSequence Skeleton SteadyposeError __version__
+    detect evaluate formats metrics read read_streams refine rotations tune write
+""".split()  # noqa: SIM905
+
+SIGNATURES = {
+    "detect": "path",
+    "formats": "",
+    "read": "path, *, format=None, stream=None, fps=None, skeleton=None, unit=None, columns=None",
+    "read_streams": "path, *, format=None, fps=None, skeleton=None, unit=None, columns=None",
+    "write": "data, path, *, format=None, force=False",
+    "refine": (
+        "motion, method=None, *, max_gap=0.25, outliers=None, swaps=None, confidence=True, **parameters"
+    ),
+    "evaluate": "pred, truth=None, protocol='default', root='skeleton', per_joint=False, reference=None",
+    "PoseSequence.from_array": (
+        "positions, *, fps=None, times=None, skeleton=None, unit='px', space='image', confidence=None, "
+        "persons=None"
+    ),
+    "PoseSequence.select": "self, frames=None, persons=None, keypoints=None",
+    "PoseSequence.remap": "self, layout",
+    "PoseSequence.with_positions": "self, positions, note, filled=None",
+    "BodyMotion.with_rotations": "self, rotations, note, translation=None, filled=None",
+    "Skeleton.from_names": "names, name='custom'",
+    "Skeleton.index": "self, name",
+    "Skeleton.common": "self, other",
+    "Skeleton.subset": "self, indices, name=None",
+    "FormatError": "path, place, expected, found",
+    "MissingExtraError": "what, extra",
+}
+
+FIELDS = {
+    "PoseSequence": "positions times skeleton confidence persons unit space history filled source",
+    "BodyMotion": (
+        "rotations times skeleton translation body_shape offsets relative_to persons unit space "
+        "representation history filled source"
+    ),
+    "Skeleton": "name keypoints parents root edges canonical mirror",
+}
+
+METRICS = """
+    Evaluation accel accel_magnitude accel_worst angular_accel auc bone_length_variation evaluate find_cuts
+    foot_sliding high_frequency_power jerk jitter lag mpjae mpjpe mpjpe_worst mpjve mpvpe n_mpjpe pa_mpjpe pck
+    peak_speed_ratio translation_error
+""".split()  # noqa: SIM905
+
+ROTATIONS = """
+    forward_kinematics from_6d from_axis_angle from_euler from_quaternion geodesic procrustes project slerp
+    to_6d to_axis_angle to_euler to_global to_local to_quaternion
+""".split()  # noqa: SIM905
+
+# What `import steadypose` and reading must not load: each costs more than NumPy, or is an extra.
+HEAVY = ("scipy", "pandas", "h5py", "ezc3d", "tables", "matplotlib", "torch", "cyclopts")
+EXTRAS = ("pandas", "h5py", "ezc3d", "tables", "matplotlib")
+
+
+def named(dotted: str) -> Any:
+    found: Any = sp
+    for name in dotted.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def parameters(function: Callable[..., Any]) -> str:
+    """A signature without its annotations."""
+    signature = inspect.signature(function)
+    plain = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
+    bare = signature.replace(parameters=plain, return_annotation=inspect.Signature.empty)
+    return str(bare)[1:-1]
+
+
+def run(code: str, *arguments: str) -> str:
+    """Standard output of a fresh interpreter; warnings are errors there too."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *arguments], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_surface_is_what_it_was() -> None:
+    assert sorted(sp.__all__) == sorted(SURFACE)
+    for name in sp.__all__:
+        assert getattr(sp, name) is not None
+    assert set(SURFACE) <= set(dir(sp))
+    with pytest.raises(AttributeError, match="no attribute 'smooth'"):
+        sp.smooth  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_signatures_are_what_they_were(name: str) -> None:
+    assert parameters(named(name)) == SIGNATURES[name]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_fields_are_what_they_were(name: str) -> None:
+    assert [f.name for f in dataclasses.fields(named(name))] == FIELDS[name].split()
+
+
+def test_metrics_and_rotations_are_what_they_were() -> None:
+    assert sorted(sp.metrics.__all__) == sorted(METRICS)
+    assert [n for n in ROTATIONS if not callable(getattr(sp.rotations, n, None))] == []
+
+
+def test_everything_public_is_documented() -> None:
+    for name in {*SURFACE, *SIGNATURES} - {"__version__"}:
+        assert inspect.getdoc(named(name)), name
+    for name in METRICS:
+        assert inspect.getdoc(getattr(sp.metrics, name)), name
+
+
+def test_every_error_is_one_class() -> None:
+    for error in (sp.DataError, sp.FormatError, sp.MissingExtraError):
+        assert issubclass(error, sp.SteadyposeError)
+    assert issubclass(sp.FormatError, ValueError)
+    assert issubclass(sp.MissingExtraError, ImportError)
+
+
+def test_an_import_loads_nothing_heavy() -> None:
+    loaded = run("import sys, steadypose; steadypose.read; print(*sys.modules, sep='\\n')").split()
+    assert "numpy" in loaded
+    assert [m for m in loaded if m.partition(".")[0] in HEAVY] == []
+    assert "numpy" not in run("import sys, steadypose; print(*sys.modules, sep='\\n')").split()
+
+
+def test_the_room_refine_never_hides_the_function() -> None:
+    code = "import steadypose.refine.filters, steadypose as sp; print(callable(sp.refine))"
+    assert run(code).strip() == "True"
+
+
+BLOCKED = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[1].split(","):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+import steadypose as sp
+"""
+
+
+def test_without_the_extras_reading_refining_and_writing_work(tmp_path: Path) -> None:
+    keypoints = [v for k in range(25) for v in (100 + k, 200.5, 0.9)]
+    for n in range(8):
+        person = {"person_id": [-1], "pose_keypoints_2d": keypoints}
+        (tmp_path / f"a_{n:012d}_keypoints.json").write_text(json.dumps({"version": 1.3, "people": [person]}))
+    code = BLOCKED + "import pathlib; p = sp.read(sys.argv[2], fps=30); out = sp.refine(p)\n"
+    code += "print(sp.write(out, sys.argv[3]), out.shape, sp.metrics.jitter(out.positions) >= 0)"
+    out = tmp_path.parent / f"{tmp_path.name}_out"
+    said = run(code, ",".join(EXTRAS), str(tmp_path), str(out))
+    assert said.split(" ", 1)[1].strip() == "(8, 1, 25, 2) True"
+    assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("format", "content"),
+    [("c3d", b"\x02\x50" + bytes(510)), ("sleap", b"\x89HDF\r\n\x1a\n" + bytes(504)),
+     ("deeplabcut-h5", b"\x89HDF\r\n\x1a\n" + bytes(504))],
+)  # fmt: skip
+def test_a_missing_extra_is_said_in_one_line(tmp_path: Path, format: str, content: bytes) -> None:
+    path = tmp_path / f"take{sp.formats()[format].suffix}"
+    path.write_bytes(content)
+    code = BLOCKED + "try:\n    sp.read(sys.argv[2], format=sys.argv[3])\n"
+    code += "except sp.MissingExtraError as e:\n    print(e)"
+    said = run(code, ",".join(EXTRAS), str(path), format)
+    assert said.count("\n") == 1
+    assert 'pip install "steadypose[formats]"' in said
+    written = BLOCKED + "import numpy as np\nseq = sp.PoseSequence.from_array(np.zeros((3, 17, 3 if 'c3d' == "
+    written += (
+        "sys.argv[3] else 2)), fps=30, skeleton='coco17', unit='mm' if 'c3d' == sys.argv[3] else 'px')\n"
+    )
+    written += "try:\n    sp.write(seq, sys.argv[2] + '.new', format=sys.argv[3])\n"
+    written += "except sp.MissingExtraError as e:\n    print(e)"
+    assert 'pip install "steadypose[formats]"' in run(written, ",".join(EXTRAS), str(path), format)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_missing_plot_extra_is_said_in_one_line() -> None:
+    assert str(sp.MissingExtraError("a plot", "plot")) == (
+        'a plot needs an optional package: pip install "steadypose[plot]"'
+    )
