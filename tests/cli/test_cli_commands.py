@@ -340,7 +340,7 @@ def test_progress_appears_after_a_second_and_on_terminals_only(monkeypatch: pyte
     def watch(stream: io.StringIO, seconds: float, quiet: bool = False) -> str:
         monkeypatch.setattr("sys.stderr", stream)
         items: list[Any] = ["first", "second"]
-        for item in _words.progress(items, 2, quiet=quiet):
+        for item in _words.progress(items, items, quiet=quiet):
             time.sleep(seconds if item == "second" else 0)
         return stream.getvalue()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from threading import Timer
 from typing import Any, TypeVar
 
@@ -46,8 +46,8 @@ def print_table(table: Any) -> None:
     Console(file=sys.stdout, width=None if watched else 200, soft_wrap=False).print(table)
 
 
-def progress(items: Iterable[T], total: int, *, quiet: bool = False) -> Iterator[T]:
-    """The items; from the second second on with a progress bar, if stderr is a terminal."""
+def progress(items: Sequence[T], names: Sequence[str], *, quiet: bool = False) -> Iterator[T]:
+    """The items; after a second with a progress bar that names them, if stderr is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield from items
         return
@@ -70,13 +70,13 @@ def progress(items: Iterable[T], total: int, *, quiet: bool = False) -> Iterator
         console=Console(stderr=True),
         transient=True,
     )
-    task = bar.add_task("", total=total)
+    task = bar.add_task("", total=len(items))
     timer = Timer(1.0, bar.start)
     timer.daemon = True
     timer.start()
     try:
-        for item in items:
-            bar.update(task, description=str(item))
+        for item, name in zip(items, names, strict=True):
+            bar.update(task, description=name)
             yield item
             bar.advance(task)
     finally:

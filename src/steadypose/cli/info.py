@@ -77,7 +77,7 @@ def _facts(name: str, motion: Motion) -> dict[str, Any]:
         "kind": "keypoints" if isinstance(motion, PoseSequence) else "rotations",
         "frames": len(motion.times),
         "fps": motion.fps,
-        "fps_assumed": any("fps assumed" in note for note in motion.history),
+        "fps_assumed": any("fps" in note and "assumed" in note for note in motion.history),
         "seconds": motion.duration,
         "shortest_step": float(steps.min()) if len(steps) else None,
         "longest_step": float(steps.max()) if len(steps) else None,

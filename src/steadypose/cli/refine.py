@@ -135,7 +135,7 @@ def _run(jobs: list[Job], work: Work, json: bool, quiet: bool) -> int:
     if json and jobs[0].target is None:
         raise UsageError("--json and the refined file cannot both go to stdout")
     done, failed = [], 0
-    for job in progress(jobs, len(jobs), quiet=quiet):
+    for job in progress(jobs, [j.source.name for j in jobs], quiet=quiet):
         try:
             done.append(work(job))
         except (SteadyposeError, OSError) as e:
