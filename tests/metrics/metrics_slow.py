@@ -1,6 +1,7 @@
 """Metrics the slow and obvious way: one frame, one person, one keypoint at a time."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -62,9 +63,8 @@ def n_mpjpe(pred, truth, root=None):
             x, y = minus_root(a[f], root), minus_root(b[f], root)
             good = [k for k in range(len(x)) if there(x[k], y[k])]
             power = sum(float(x[k] @ x[k]) for k in good)
-            if power > 0:
-                s = sum(float(x[k] @ y[k]) for k in good) / power
-                out += [math.dist(s * x[k], y[k]) for k in good]
+            s = sum(float(x[k] @ y[k]) for k in good) / power if power > 0 else 1.0
+            out += [math.dist(s * x[k], y[k]) for k in good]
     return average(out)
 
 
@@ -79,15 +79,14 @@ def rates(pred, truth, order, cuts=(), root=None, official=False):
     out = []
     for a, b in each(pred, truth):
         edges = [0, *cuts, len(a)]
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        for start, stop in pairwise(edges):
             for k in range(a.shape[1]):
                 own = []
                 for f in range(start, stop - order):
                     x = [minus_root(a[i], root)[k] for i in range(f, f + order + 1)]
-                    y = [
-                        np.zeros_like(p) if b is None else minus_root(b[i], root)[k]
-                        for i, p in zip(range(f, stop), x, strict=False)
-                    ]
+                    y = [np.zeros_like(x[0])] * len(x)
+                    if b is not None:
+                        y = [minus_root(b[i], root)[k] for i in range(f, f + order + 1)]
                     if there(*x, *y):
                         own.append(float(np.linalg.norm(difference(x, order) - difference(y, order))))
                 out += own + ([0.0, 0.0] if official and own else [])

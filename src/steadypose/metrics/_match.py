@@ -9,7 +9,7 @@ import numpy as np
 
 from steadypose.errors import DataError
 from steadypose.metrics._arrays import Array, find_cuts
-from steadypose.metrics._pairing import SAME_RATE, pair_frames, pair_persons
+from steadypose.metrics._pairing import SAME_RATE, pair_frames, pair_persons, time_step
 from steadypose.sequence import Floats, PoseSequence
 from steadypose.skeleton import Skeleton
 
@@ -124,7 +124,15 @@ def alone(pred: PoseSequence) -> Matched:
     x = pred.positions if scale[0] == 1.0 else pred.positions * np.float32(scale[0])
     clips, cuts = _starts(len(x), x.shape[1], find_cuts(pred.times))
     return Matched(
-        _laid(x, range(x.shape[1])), None, None, pred.skeleton.keypoints, clips, cuts, unit, pred.fps, len(x)
+        _laid(x, range(x.shape[1])),
+        None,
+        None,
+        pred.skeleton.keypoints,
+        clips,
+        cuts,
+        unit,
+        _rate(pred.times),
+        len(x),
     )
 
 
@@ -270,4 +278,4 @@ def _laid(x: Array, persons: Sequence[int] | range) -> Array:
 
 
 def _rate(times: Floats) -> float:
-    return float(1.0 / np.median(np.diff(times))) if len(times) > 1 else float("nan")
+    return 1.0 / time_step(times) if len(times) > 1 else float("nan")

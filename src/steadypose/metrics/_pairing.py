@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.intp]
 
-SAME_RATE = 0.01  # rates closer than this are one rate: 29.97 and 30
+SAME_RATE = 0.02  # rates closer than this are one rate: 29.97 and 30
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def pair_frames(mine: Floats, theirs: Floats, notes: list[str]) -> Sampling:
     DataError
         If no frame has a truth.
     """
-    step, other = (float(np.median(np.diff(t))) if len(t) > 1 else np.inf for t in (mine, theirs))
+    step, other = time_step(mine), time_step(theirs)
     faster_truth = np.isfinite(step) and step > other * (1 + SAME_RATE)
     slower_truth = np.isfinite(other) and other > step * (1 + SAME_RATE)
     found = _between_frames(mine, theirs, other) if faster_truth else _nearest(mine, theirs, min(step, other))
@@ -127,6 +127,12 @@ def pair_persons(
         if left:
             notes.append(f"{text}: {', '.join(left)}")
     return p, q
+
+
+def time_step(times: Floats) -> float:
+    """Seconds a frame, over ten frames at a time so that an uneven clock does not matter; else infinity."""
+    k = min(10, len(times) - 1)
+    return float(np.median((times[k:] - times[:-k]) / k)) if k else np.inf
 
 
 def _between_frames(mine: Floats, theirs: Floats, step: float) -> Sampling:
