@@ -17,7 +17,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating[Any]]
 Walk = Callable[[Floats, Floats | None, Floats], Floats]
 
-BUDGET = 1 << 21  # numbers per array and round: 16 MB, so that peak memory does not grow with the recording
+BUDGET = 1 << 20  # numbers per array and round: 8 MB, so that peak memory does not grow with the recording
 
 
 def walk_in_blocks(
@@ -38,7 +38,7 @@ def walk_in_blocks(
         Frames after which the filter has forgotten its start.
     walk : callable
         Takes values (steps, blocks, curves, dims), weights (steps, blocks, curves) or None and times
-        (steps, blocks); returns filtered values.
+        (steps, blocks); returns filtered values. It may work in place.
 
     Returns
     -------

@@ -17,7 +17,8 @@ from steadypose.refine._blocks import walk_in_blocks
 Values = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.floating[Any]]
 
-SAMPLES = 20_000  # places at which a long recording is looked at to learn its noise and motion
+EXCERPT, EXCERPTS = 2000, 10  # frames and number of pieces of a long recording that tell its noise and motion
+CURVES_BUDGET = 1 << 23  # numbers smoothed together, so that temporaries stay small beside a long recording
 USUAL_CUTOFF = 3.5  # Hz: what a curve too short to say otherwise gets
 MOTION_BAND = 3.0  # Hz: the acceleration of a moving body is about white up to here
 TAIL = 2.5  # a sample this many typical distances off counts half
@@ -46,7 +47,8 @@ def smoothing_spline(values: Values, weights: Values | None, times: Floats, cuto
     def walk(x: Floats, w: Floats | None, t: Floats) -> Floats:
         return _rauch_tung_striebel(x, w, np.diff(t, axis=0), q)
 
-    weakest = 1.0 if weights is None else float(weights.min()) ** 0.25
+    # Weaker samples make the filter remember longer; single ones among others hardly do.
+    weakest = 1.0 if weights is None else max(float(weights.min()), 0.02) ** 0.25
     memory = int(np.ceil(4.0 / (float(cutoff.min()) * weakest * step))) + 2
     return walk_in_blocks(values, weights, times, memory, walk)
 
@@ -65,12 +67,19 @@ def adaptive_spline(
     limits : tuple of float
         Lowest and highest cutoff, hertz.
     """
-    if len(times) < 5:
+    frames, curves, dims = values.shape
+    if frames < 5:
         return smoothing_spline(values, weights, times, np.array([USUAL_CUTOFF / strength]))
-    belief = np.ones(values.shape[:2], np.float32) if weights is None else weights
-    first = smoothing_spline(values, belief, times, wiener_cutoffs(values, belief, times, strength, limits))
-    belief = student_weights(values, first, belief)
-    return smoothing_spline(values, belief, times, wiener_cutoffs(values, belief, times, strength, limits))
+    out = np.empty_like(values)
+    width = max(1, CURVES_BUDGET // (frames * dims))  # of a very long recording a few curves at a time
+    for c in range(0, curves, width):
+        x = values[:, c : c + width]
+        belief = np.ones(x.shape[:2], np.float32) if weights is None else weights[:, c : c + width]
+        first = smoothing_spline(x, belief, times, wiener_cutoffs(x, belief, times, strength, limits))
+        belief = student_weights(x, first, belief)
+        cutoffs = wiener_cutoffs(x, belief, times, strength, limits)
+        out[:, c : c + width] = smoothing_spline(x, belief, times, cutoffs)
+    return out
 
 
 def wiener_cutoffs(
@@ -84,18 +93,24 @@ def wiener_cutoffs(
     """
     frames, _, dims = values.shape
     step = float(np.median(np.diff(times)))
-    at = np.unique(np.linspace(0, frames - 4, min(frames - 3, SAMPLES)).astype(np.intp))
-    third = values[at + 3] - 3 * values[at + 2] + 3 * values[at + 1] - values[at]
-    gain = 1 / weights[at] + 9 / weights[at + 1] + 9 / weights[at + 2] + 1 / weights[at + 3]
-    square = np.mean(third.astype(np.float64) ** 2, axis=2) / gain
+    squares, bends = [], []
+    starts = range(0, frames, EXCERPT) if frames <= EXCERPTS * EXCERPT else _spread(frames)
+    for start in starts:
+        x, w, t = (a[start : start + EXCERPT] for a in (values, weights, times))
+        if len(t) < 5:
+            continue
+        third = np.diff(x, 3, axis=0).astype(np.float64)
+        gain = 1 / w[:-3] + 9 / w[1:-2] + 9 / w[2:-1] + 1 / w[3:]
+        squares.append(np.mean(third**2, axis=2) / gain)
+        calm = smoothing_spline(x, w, t, np.array([USUAL_CUTOFF]))
+        bends.append(np.diff(calm, 2, axis=0).astype(np.float64) / step**2)
+    square = np.concatenate(squares)
     # Median of a chi-square variable over its mean (Wilson and Hilferty 1931). Values rounded to whole pixels
     # have a median of 0 at rest: there a twentieth of the mean stands for it.
     median = (1 - 2 / (9 * dims)) ** 3
     noise = np.maximum(np.median(square, axis=0) / median, 0.05 * square.mean(axis=0))
 
-    calm = smoothing_spline(values, weights, times, np.array([USUAL_CUTOFF]))
-    bend = (calm[at + 2] - 2 * calm[at + 1] + calm[at]).astype(np.float64) / step**2
-    power = np.mean(bend**2, axis=(0, 2))
+    power = np.mean(np.concatenate(bends) ** 2, axis=(0, 2))
     left = _noise_gain(USUAL_CUTOFF, step) * noise / weights.mean(axis=0)
     power = np.maximum(power - left, 0.05 * power)
 
@@ -109,6 +124,11 @@ def wiener_cutoffs(
     return cutoffs
 
 
+def _spread(frames: int) -> list[int]:
+    """Starts of excerpts from all over a long recording."""
+    return [int(s) for s in np.linspace(0, frames - EXCERPT, EXCERPTS)]
+
+
 def student_weights(values: Values, smooth: Values, weights: Values) -> Values:
     """Weights that fall with the distance of a sample from the smoothed curve, as a Student-t likelihood's
     do.
@@ -118,7 +138,7 @@ def student_weights(values: Values, smooth: Values, weights: Values) -> Values:
     """
     out = np.empty_like(weights)
     frames = len(values)
-    at = np.unique(np.linspace(0, frames - 1, min(frames, SAMPLES)).astype(np.intp))
+    at = np.unique(np.linspace(0, frames - 1, min(frames, EXCERPT * EXCERPTS)).astype(np.intp))
     typical = np.median(np.sum((values[at] - smooth[at]) ** 2, axis=2), axis=0)
     scale = np.maximum(TAIL**2 * typical, np.finfo(np.float32).tiny)
     for start in range(0, frames, 1 << 16):
@@ -136,7 +156,7 @@ def _noise_gain(cutoff: float, step: float) -> float:
 
 
 def _rauch_tung_striebel(x: Floats, w: Floats | None, dt: Floats, q: Floats) -> Floats:
-    """Smoothed positions.
+    """Smoothed positions, in place of x.
 
     x (steps, blocks, curves, dims), w (steps, blocks, curves) or None, dt (steps - 1, blocks), q (curves,) or
     (1,). State per coordinate: position and velocity; covariance per curve (one for all curves where weights
@@ -150,8 +170,8 @@ def _rauch_tung_striebel(x: Floats, w: Floats | None, dt: Floats, q: Floats) -> 
     p, c, v = noise[0] + np.zeros(shape), np.zeros(shape), np.full(shape, 1e4 / float(dt[0].min()) ** 2)
     covariances = np.empty((steps, 3, *shape))
     covariances[0] = p, c, v
-    position, velocity = np.empty_like(x), np.empty_like(x)
-    position[0], velocity[0] = x[0], 0.0
+    position, velocity = x, np.empty_like(x)  # a measurement is needed no more once it is filtered
+    velocity[0] = 0.0
     for i in range(1, steps):
         h = dt[i - 1]
         p, c, v = p + h * (2 * c + h * v) + q * h**3 / 3, c + h * v + q * h**2 / 2, v + q * h

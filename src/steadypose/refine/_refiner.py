@@ -92,13 +92,14 @@ class Refiner:
         valid: Bools = np.all(np.isfinite(values), axis=2)
         confidence = None if seq.confidence is None else seq.confidence.reshape(frames, -1)
         # Another body under the same name is a cut, whatever the method.
-        cuts = np.repeat(find_switches(x, seq.times), keypoints, axis=1)
+        switches = find_switches(x, seq.times)
+        cuts = np.repeat(switches, keypoints, axis=1) if switches.any() else None
         size = np.repeat(body_size(x), keypoints)
         if self.outliers:
             slips = find_outliers(values, valid, seq.times, size)
             valid &= ~slips
             done.append(f"{int(slips.sum())} outliers removed")
-        segments = find_segments(valid, seq.times, self.max_gap, cuts if cuts.any() else None)
+        segments = find_segments(valid, seq.times, self.max_gap, cuts)
         out, filled = self._curves(values, valid, confidence, seq.times, size, segments)
         done.append(f"{int(filled.sum())} keypoints filled")
         note = "; ".join([f"refine: {self.describe()}, max_gap={self.max_gap:g}", *done])
