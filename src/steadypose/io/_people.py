@@ -16,7 +16,7 @@ from steadypose.errors import SteadyposeError
 from steadypose.io._link import Slots, TwiceError, by_identity, link
 from steadypose.io._probe import Probe, ReadOptions, shortest
 from steadypose.sequence import Motion, PoseSequence, Unit, numbered
-from steadypose.skeleton import Skeleton
+from steadypose.skeleton import Skeleton, canonical_name
 from steadypose.skeleton import skeleton as find_skeleton
 
 BY_COUNT = {
@@ -30,7 +30,7 @@ BY_COUNT_3D = {17: "h36m17", 24: "smpl24", 33: "mediapipe33"}
 _NUMBERS = {int, float, type(None)}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Kept:
     """What a writer needs of a JSON file: its bytes (parsed again, so never changed), and who is where in it.
 
@@ -46,7 +46,7 @@ class Kept:
         Of the frames.
     """
 
-    raw: bytes
+    raw: bytes = b""
     slots: Slots
     positions: dict[str, npt.NDArray[np.float32]]
     numbers: tuple[int, ...] = ()
@@ -105,6 +105,11 @@ def need_list(value: Any, place: str, probe: Probe) -> list[Any]:
     if not isinstance(value, list):
         raise probe.error(place, "a list", kind(value))
     return value
+
+
+def zeros_are_missing(x: npt.NDArray[np.float64]) -> None:
+    """Keypoints (..., x, y, score) at 0, 0 become NaN, in place: that is how they are left where unseen."""
+    x[(x[..., 0] == 0) & (x[..., 1] == 0), :2] = np.nan
 
 
 _LAST_DIGITS = re.compile(r"(\d+)[^\d/\\]*$", re.ASCII)
@@ -253,15 +258,6 @@ def dumps(document: Any, like: bytes = b"") -> bytes:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 if b"\n" in like[:200].strip() else None)
 
 
-def frame_numbers(times: npt.NDArray[Any]) -> list[int]:
-    """Numbers for frames of a sequence from elsewhere: counted in its usual step, so that a gap stays one."""
-    if len(times) < 2:
-        return [0] * len(times)
-    step = np.diff(times)
-    n = np.rint((times - times[0]) / np.median(step)).astype(np.int64)
-    return (n if (np.diff(n) > 0).all() else np.arange(len(times))).tolist()
-
-
 def people(motion: PoseSequence) -> Iterator[tuple[int, int]]:
     """Frames and persons of which anything is there, in order."""
     yield from ((f, p) for f, p in np.argwhere(motion.valid.any(axis=2)).tolist())
@@ -286,12 +282,102 @@ def triples(motion: PoseSequence, f: int, p: int, absent: float | None = 0.0) ->
 
 
 def only(streams: Mapping[str, Motion], dims: tuple[int, ...], what: str) -> dict[int, PoseSequence]:
-    """For a new file that holds at most one sequence of each number of dimensions: they, by dimensions."""
+    """For a new file that holds at most one sequence in the image and one in space: they, by dimensions.
+
+    Raises SteadyposeError for anything else, and for units that would not be read back.
+    """
     found: dict[int, PoseSequence] = {}
     for name, motion in streams.items():
         if not isinstance(motion, PoseSequence) or motion.shape[3] not in dims or motion.shape[3] in found:
             given = f"{motion.shape[3]}D" if isinstance(motion, PoseSequence) else "rotations"
             wanted = " and one ".join(f"{d}D" for d in dims)
             raise SteadyposeError(f"{what}: expected at most one {wanted} sequence, found {given} ({name!r})")
+        units = ("px", "normalized") if motion.shape[3] == 2 else ("m", "cm", "mm")
+        if motion.unit not in units:
+            expected = f"{motion.shape[3]}D positions in {', '.join(units)}"
+            raise SteadyposeError(f"{what}: expected {expected}, found {motion.unit}")
         found[motion.shape[3]] = motion
+    first = next(iter(found.values()))
+    if any(m.shape[:2] != first.shape[:2] for m in found.values()):
+        raise SteadyposeError(f"{what}: expected sequences of the same frames and persons")
     return found
+
+
+def counted(skeleton: Skeleton, known: Mapping[int, str], what: str) -> None:
+    """Raises SteadyposeError if a file without names would not be read back with this skeleton."""
+    name = known.get(len(skeleton))
+    if skeleton.keypoints != (find_skeleton(name) if name else numbered(len(skeleton))).keypoints:
+        raise SteadyposeError(
+            f"{what}: expected one of its layouts ({', '.join(known.values())}), found {skeleton.name!r}; "
+            'remap it first (.remap("coco17"))'
+        )
+
+
+def ids_of(persons: Sequence[str]) -> list[int | str]:
+    """Persons' names as a new file writes them: numbers where they are."""
+    return [int(name) if name.isdecimal() and str(int(name)) == name else name for name in persons]
+
+
+def named(names: Sequence[str], fallback: str = "custom") -> Skeleton:
+    """The known layout of exactly these names in this order, however they are spelled, or one of its own."""
+    from steadypose._layouts import layouts
+
+    canonical = tuple(canonical_name(n) for n in names)
+    same = [s for s in layouts().values() if s.keypoints == canonical]
+    return same[0] if same else Skeleton.from_names(names, fallback)
+
+
+def put_back(
+    kept: Kept,
+    streams: Mapping[str, Motion],
+    entry: Callable[[int], Any],
+    add: Callable[[int, int], Any],
+    put: Callable[[str, Any, list[tuple[int, int, float | None]]], None],
+) -> bool:
+    """Writes what changed into a parsed document; says whether anything did.
+
+    Parameters
+    ----------
+    kept, streams
+        What was read, and what it became.
+    entry
+        The document's entry of a detection.
+    add
+        Makes and adds an entry for a person (by frame and person) whom the document does not have there.
+    put
+        Writes a stream's changes into an entry.
+    """
+    added: dict[tuple[int, int], Any] = {}
+    changed = False
+    for stream, motion in streams.items():
+        for f, p, changes in edits(motion, kept.positions[stream]):
+            n = int(kept.slots.index[f, p])
+            if n < 0 and (f, p) not in added:
+                added[f, p] = add(f, p)
+            put(stream, entry(n) if n >= 0 else added[f, p], changes)
+            changed = True
+    return changed
+
+
+def broken(probe: Probe, *words: bytes) -> bool:
+    """Whether a file that is no JSON looks as if it should have been, with these words in it."""
+    starts = probe.head.lstrip()[:1] in (b"{", b"[")
+    return starts and all(w in probe.head for w in words) and probe.json is None
+
+
+def nullable(values: npt.NDArray[np.float32]) -> Any:
+    """Numbers as (nested) lists for a new file, null where missing."""
+    x = shortest(values)
+    full: npt.NDArray[Any] = x.astype(object)
+    full[np.isnan(x)] = None
+    return full.tolist()
+
+
+def insert_after(document: list[Any], numbers: Sequence[int], extra: Mapping[int, list[Any]]) -> list[Any]:
+    """A list of detections (in frames of these numbers) with others behind the last of their frames."""
+    last = {number: n for n, number in enumerate(numbers)}
+    out = []
+    for n, (entry, number) in enumerate(zip(document, numbers, strict=True)):
+        out.append(entry)
+        out += extra.get(number, []) if last[number] == n else []
+    return out

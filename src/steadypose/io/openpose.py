@@ -24,9 +24,8 @@ import numpy.typing as npt
 import orjson
 
 from steadypose.errors import DataError, SteadyposeError
+from steadypose.io import _check, _people
 from steadypose.io import _openpose_files as files
-from steadypose.io import _people
-from steadypose.io._link import Slots
 from steadypose.io._openpose_layout import body25_or_body25b
 from steadypose.io._probe import Probe, ReadOptions, tie, timeline
 from steadypose.sequence import Motion, PoseSequence, numbered
@@ -44,17 +43,15 @@ _LAYOUTS = {
 _HEAD = re.compile(rb'\s*\{(?!\s*"[^"]*"\s*:\s*\{).*?"people"\s*:', re.DOTALL)
 
 
-@dataclass(frozen=True, eq=False)
-class _Document:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Document(_people.Kept):
     """The files, and who is where: detection n is ``people[entry[n]]`` of file ``file[n]``."""
 
     archive: files.Archive
     frames: list[str]  # each frame's file
     file: list[str]
     entry: list[int]
-    slots: Slots
     lengths: dict[str, dict[str, int]]  # by stream: keypoints of every part, in the skeleton's order
-    positions: dict[str, npt.NDArray[np.float32]]
     absent: dict[str, float]  # by stream: what stands for the coordinates of a missing keypoint
 
 
@@ -128,7 +125,17 @@ def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
         )
     positions = {name: m.positions for name, m in streams.items() if isinstance(m, PoseSequence)}
     frames = [names[i] for i in order]
-    document = _Document(archive, frames, file, entry, slots, lengths, positions, absent)
+    document = _Document(
+        slots=slots,
+        positions=positions,
+        numbers=tuple(sorted_numbers),
+        archive=archive,
+        frames=frames,
+        file=file,
+        entry=entry,
+        lengths=lengths,
+        absent=absent,
+    )
     return tie(streams, "openpose", probe.path, document)
 
 
@@ -139,35 +146,29 @@ def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:
         return
     kept: _Document = document
     parsed: dict[str, Any] = {}
-    added: dict[tuple[int, int], dict[str, Any]] = {}
 
-    def person(f: int, p: int) -> dict[str, Any]:
-        n = int(kept.slots.index[f, p])
-        name = kept.file[n] if n >= 0 else kept.frames[f]
+    def people_in(name: str) -> Any:
         if name not in parsed:
             parsed[name] = orjson.loads(kept.archive.content[name])
-        people = parsed[name]["people"]
-        if n >= 0:
-            return people[kept.entry[n]]  # type: ignore[no-any-return]
-        if (f, p) not in added:
-            added[f, p] = _stranger(kept, kept.slots.persons[p])
-            people.append(added[f, p])
-        return added[f, p]
+        return parsed[name]["people"]
 
-    for stream, motion in streams.items():
-        stride = DIMS[stream] + 1
-        ends = np.cumsum(list(kept.lengths[stream].values()))
-        for f, p, changes in _people.edits(motion, kept.positions[stream]):
-            entry = person(f, p)
-            start = 0
-            for (part, count), end in zip(kept.lengths[stream].items(), ends.tolist(), strict=True):
-                here = [(k - start, d, v) for k, d, v in changes if start <= k < end]
-                start = end
-                if here:
-                    key = f"{part}_keypoints_{stream}"
-                    if not entry.get(key):
-                        entry[key] = _nothing(count, stride, kept.absent[stream])
-                    _people.put_flat(entry[key], stride, here, kept.absent[stream])
+    def add(f: int, p: int) -> dict[str, Any]:
+        stranger = _stranger(kept, kept.slots.persons[p])
+        people_in(kept.frames[f]).append(stranger)
+        return stranger
+
+    def put(stream: str, entry: dict[str, Any], changes: list[tuple[int, int, float | None]]) -> None:
+        stride, absent, start = DIMS[stream] + 1, kept.absent[stream], 0
+        for part, count in kept.lengths[stream].items():
+            here = [(k - start, d, v) for k, d, v in changes if start <= k < start + count]
+            start += count
+            if here:
+                key = f"{part}_keypoints_{stream}"
+                if not entry.get(key):
+                    entry[key] = _nothing(count, stride, absent)
+                _people.put_flat(entry[key], stride, here, absent)
+
+    _people.put_back(kept, streams, lambda n: people_in(kept.file[n])[kept.entry[n]], add, put)
     new = {name: _people.dumps(doc, kept.archive.content[name]) for name, doc in parsed.items()}
     files.save(kept.archive.changed(new), target)
 
@@ -332,8 +333,6 @@ def _new(streams: Mapping[str, Motion]) -> dict[str, bytes]:
     """Files for sequences from elsewhere, named as OpenPose names them."""
     given = _people.only(streams, (2, 3), "openpose")
     first = next(iter(given.values()))
-    if any(m.shape[:2] != first.shape[:2] for m in given.values()):
-        raise SteadyposeError("openpose: expected sequences of the same frames and persons")
     places = {f"{dims}d": _places(m.skeleton) for dims, m in given.items()}
     frames: list[list[dict[str, Any]]] = [[] for _ in range(first.shape[0])]
     there = np.any([m.valid.any(axis=2) for m in given.values()], axis=0)
@@ -351,7 +350,7 @@ def _new(streams: Mapping[str, Motion]) -> dict[str, bytes]:
                     v for k in at for v in flat[k * width : (k + 1) * width]
                 ]
         frames[f].append(entry)
-    numbers = _people.frame_numbers(first.times)
+    numbers = _check.frame_numbers(first).tolist()
     return {
         f"{n:012d}_keypoints.json": orjson.dumps({"version": 1.3, "people": people})
         for n, people in zip(numbers, frames, strict=True)
@@ -369,7 +368,8 @@ def _places(skeleton: Skeleton) -> dict[str, list[int]]:
             places[part] = [rest.pop(n) for n in names]
     if rest:
         known = [find_skeleton(n).keypoints for n in ("body25", "body25b", *_people.BY_COUNT.values())]
-        if tuple(rest) not in known and tuple(rest) != numbered(len(rest)).keypoints:
+        unknown = len(rest) not in map(len, known) and tuple(rest) == numbered(len(rest)).keypoints
+        if tuple(rest) not in known and not unknown:
             raise SteadyposeError(
                 f"openpose: expected a layout that OpenPose has, found {skeleton.name!r}; remap it first "
                 '(.remap("body25"))'
