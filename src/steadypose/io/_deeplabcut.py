@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +73,26 @@ def layouts(
 
         made[scorer] = Layout(persons, names, index(axes), index(("likelihood",)))
     return made
+
+
+def image_order(
+    index: Sequence[Any], error: Callable[[str, str, str], FormatError]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Frame numbers in increasing order, and their rows, from an index of numbers or of images' names."""
+    numbers = []
+    for row, entry in enumerate(index):
+        text = entry.decode(errors="replace") if isinstance(entry, bytes) else str(entry)
+        m = re.search(r"(\d+)(?:\.\w+)?$", text)
+        if m is None:
+            raise error(f"row {row + 1}", "a frame number, or an image's name that ends in one", repr(text))
+        numbers.append(float(m[1]))
+    number = np.array(numbers)
+    order = np.argsort(number, kind="stable").astype(np.int64)
+    twice = np.flatnonzero(np.diff(number[order]) == 0)
+    if len(twice):
+        at = int(order[twice[0] + 1])
+        raise error(f"row {at + 1}", "every frame once", f"frame {number[at]:g} twice")
+    return number[order], order
 
 
 def sequence(
