@@ -130,4 +130,3 @@ def test_demo(tmp_path: Path) -> None:
     assert info["format"] == "openpose" and info["streams"][0]["frames"] == 100
     again = run("demo", "-o", tmp_path / "demo")
     assert again.returncode == 1 and b"--force" in again.stderr
-    assert run("demo", "-o", tmp_path / "demo", "--force").returncode == 0

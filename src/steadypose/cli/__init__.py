@@ -16,7 +16,7 @@ from typing import NoReturn
 from cyclopts import App, CycloptsError
 
 from steadypose._version import __version__
-from steadypose.cli._words import UsageError, complain
+from steadypose.cli._words import STDIO, UsageError, complain
 from steadypose.errors import SteadyposeError
 
 _COMMANDS = {
@@ -53,9 +53,10 @@ for _order, (_name, _help) in enumerate(_COMMANDS.items()):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (``sys.argv`` by default) and return the exit code."""
     signal.signal(signal.SIGTERM, _terminate)  # so that what is half written is cleaned up
+    tokens = [STDIO if token == "-" else token for token in (sys.argv[1:] if argv is None else argv)]
     try:
         status = app(
-            sys.argv[1:] if argv is None else argv,
+            tokens,
             exit_on_error=False,
             print_error=False,
             result_action="return_value",

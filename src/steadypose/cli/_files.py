@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from steadypose.cli._words import UsageError
+from steadypose.cli._words import STDIO, UsageError
 from steadypose.errors import FormatError
 
 if TYPE_CHECKING:
@@ -21,14 +21,30 @@ MARK = ".steady"
 
 @dataclass(frozen=True)
 class Job:
-    """One input and where its result goes; None is stdout. The folder of the result is made where asked."""
+    """One input and where its result goes.
+
+    Parameters
+    ----------
+    source
+        What is read.
+    target
+        What is written; None is stdout.
+    named
+        Whether the user chose the name of the target, so that its suffix says something about the format.
+    make_folder
+        Whether the folder of the target is made if it is not there.
+    label
+        What to call the source, where not by its path.
+    """
 
     source: Path
     target: Path | None
+    named: bool = False
     make_folder: bool = False
+    label: str = ""
 
     def __str__(self) -> str:
-        return f"{self.source} -> {self.target or 'stdout'}"
+        return f"{self.label or self.source} -> {self.target or 'stdout'}"
 
 
 def expand(inputs: Iterable[str], format: str | None = None) -> tuple[list[Path], list[Path]]:
@@ -86,17 +102,17 @@ def plan(sources: Sequence[Path], output: str | None, suffix: str | None = None)
         The inputs.
     output
         A file, or a folder (one that exists, one written with a slash at its end, or any if there are several
-        inputs); "-" is stdout.
+        inputs); STDIO is stdout.
     suffix
         Of the format asked for; None keeps the input's.
     """
-    if output == "-":
+    if output == STDIO:
         return [Job(s, None) for s in sources]
     if output is None:
         return [Job(s, s.with_name(_name(s, suffix, MARK))) for s in sources]
     folder = Path(output)
     if len(sources) == 1 and not output.endswith("/") and not (folder.is_dir() and not recognised(folder)):
-        return [Job(sources[0], folder)]
+        return [Job(sources[0], folder, named=True)]
     jobs = []
     for s in sources:
         same = s.parent.resolve() == folder.resolve()
@@ -123,10 +139,10 @@ def write_out(streams: Mapping[str, Motion], target: Path | None, format: str | 
         write(streams, target, format=format, force=force)
         return
     source = next(iter(streams.values())).source
-    if format is not None or source is None:
-        suffix = formats()[format or "plain"].suffix
-    else:
-        suffix = Path(source.path).suffix or formats()[source.format].suffix
+    chosen = format or (source.format if source is not None else "plain")
+    suffix = formats()[chosen].suffix
+    if source is not None and chosen == source.format:
+        suffix = Path(source.path).suffix or suffix  # one format can have several
     if not suffix:
         raise UsageError(
             "this format is a folder, which cannot go to stdout (-o names one, --to another format)"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from steadypose.cli._words import UsageError
+from steadypose.cli._words import STDIO, UsageError
 from steadypose.errors import SteadyposeError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def known(what: str, names: Callable[[], Iterable[str]]) -> Callable[[Any, Any],
             return
         allowed = list(names())
         if value not in allowed:
-            close = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.5)
+            close = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.6)
             hint = f"Did you mean {close[0]}?" if close else f"There are {', '.join(allowed)}."
             raise ValueError(f"No {what} has that name. {hint}")
 
@@ -137,7 +137,7 @@ def _columns(text: str) -> dict[str, Any]:
 @contextmanager
 def file_or_stdin(name: str) -> Iterator[Path]:
     """The file of that name; for "-" what comes in on stdin, as a file (errors then speak of "stdin")."""
-    if name != "-":
+    if name != STDIO:
         yield Path(name)
         return
     if sys.stdin is None or sys.stdin.isatty():

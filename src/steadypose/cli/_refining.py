@@ -55,7 +55,8 @@ class Work:
             truth = Reading(fps=self.reading.fps).main(self.truth)
             settings |= self._tuned(before[chosen[0]], truth)
         after = {name: refine(m, **settings) if name in chosen else m for name, m in before.items()}
-        write_out(after, job.target, self.to, self.force)
+        kept = None if job.named else before[chosen[0]].source.format
+        write_out(after, job.target, self.to or kept, self.force)
         if self.page is not None:
             from steadypose.report import report_streams
 
@@ -64,7 +65,7 @@ class Work:
             }
             report_streams(pairs, self.page, force=self.force)
         return {
-            "input": str(job.source),
+            "input": job.label or str(job.source),
             "output": None if job.target is None else str(job.target),
             "streams": {name: _change(before[name], after[name]) for name in chosen},
         }
@@ -76,13 +77,14 @@ class Work:
 def _change(before: Motion, after: Motion) -> dict[str, Any]:
     """One sequence in numbers: size, what was filled in, acceleration before and after."""
     frames, persons = before.shape[:2]
+    unit = after.unit if isinstance(after, PoseSequence) else "°"
     return {
         "frames": frames,
         "persons": persons,
         "filled": 0 if after.filled is None else int(after.filled.sum()),
         "accel_before": acceleration(before),
         "accel_after": acceleration(after),
-        "unit": f"{after.unit if isinstance(after, PoseSequence) else '°'}/frame²",
+        "unit": f"{'of the image' if unit == 'normalized' else unit}/frame²",
         "done": after.history[-1],
     }
 

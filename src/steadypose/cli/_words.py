@@ -8,10 +8,16 @@ from threading import Timer
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+STDIO = "\N{MINUS SIGN}"  # stands for "-" while the command line is parsed, where that looks like an option
 
 
 class UsageError(Exception):
     """Arguments that contradict each other; exit code 2."""
+
+
+def file_label(name: str) -> str:
+    """What to call an input."""
+    return "stdin" if name == STDIO else name
 
 
 def complain(text: str) -> None:
@@ -33,7 +39,7 @@ def print_json(data: Any) -> None:
         orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
     )
     sys.stdout.flush()
-    sys.stdout.buffer.write(orjson.dumps(data, default=str, option=options))
+    sys.stdout.buffer.write(orjson.dumps(data, option=options))
 
 
 def print_table(table: Any) -> None:

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from steadypose.cli import _options as o
 from steadypose.cli._files import Job, write_out
-from steadypose.cli._words import say
+from steadypose.cli._words import STDIO, file_label, say
 
 app = App(
     name="convert",
@@ -73,6 +73,6 @@ def convert(
                 )
             some = motion.select(persons=person) if person else motion
             streams[name] = some.remap(remap) if remap is not None else some
-        target = None if output == "-" else Path(output)
+        target = None if output == STDIO else Path(output)
         write_out(streams, target, to, force)
-    say(str(Job(Path(path), target)), quiet=quiet)
+    say(str(Job(file, target, label=file_label(path))), quiet=quiet)

@@ -112,7 +112,7 @@ def _root(text: str) -> Any:
 
 
 def _plain(e: Evaluation) -> dict[str, Any]:
-    one: dict[str, Any] = {"metrics": e.values, "units": e.units, "frames": e.frames, "notes": e.notes}
+    one: dict[str, Any] = {"metrics": dict(e), "units": e.units, "frames": e.frames, "notes": e.notes}
     one |= {"per_joint": e.per_joint} if e.per_joint else {}
     if e.actions:
         one |= {"action_mean": e.action_mean, "actions": {name: _plain(a) for name, a in e.actions.items()}}

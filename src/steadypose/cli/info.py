@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from steadypose.cli._options import Json, Reading, file_or_stdin
-from steadypose.cli._words import print_json
+from steadypose.cli._words import file_label, print_json
 
 if TYPE_CHECKING:
     from steadypose.sequence import Motion
@@ -50,7 +50,7 @@ def info(
     first = next(iter(streams.values()))
     assert first.source is not None
     facts: dict[str, Any] = {
-        "path": path,
+        "path": file_label(path),
         "format": first.source.format,
         "streams": [_facts(name, m) for name, m in streams.items() if stream in (None, name)],
     }
@@ -59,7 +59,7 @@ def info(
         return
     from steadypose.io import formats
 
-    print(path)
+    print(facts["path"])
     print(f"  format      {facts['format']} ({formats()[facts['format']].title})")
     for one in facts["streams"]:
         print("\n".join(_lines(one)))

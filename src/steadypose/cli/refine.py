@@ -12,7 +12,7 @@ from steadypose.cli import _options as o
 from steadypose.cli._files import Job, expand, plan
 from steadypose.cli._methods import METHODS_HELP, Parameters, given
 from steadypose.cli._refining import Work, summary
-from steadypose.cli._words import UsageError, complain, print_json, progress, say
+from steadypose.cli._words import STDIO, UsageError, complain, print_json, progress, say
 from steadypose.errors import SteadyposeError
 from steadypose.io import formats
 from steadypose.refine import METHODS
@@ -112,15 +112,16 @@ def refine(
         **given(parameters, method),
     }
     work = Work(settings, reading or o.Reading(), stream, tune, objective, to, report, force)
-    if "-" in inputs:
+    if STDIO in inputs:
         if len(inputs) > 1:
             raise UsageError("stdin (-) cannot be mixed with other inputs")
-        with o.file_or_stdin("-") as file:
-            return _run([Job(file, None if output in (None, "-") else Path(str(output)))], work, json, quiet)
+        with o.file_or_stdin(STDIO) as file:
+            target = None if output is None or output == STDIO else Path(output)
+            return _run([Job(file, target, named=True, label="stdin")], work, json, quiet)
     sources, passed_over = expand(inputs, work.reading.format)
     if passed_over:
         say(f"{len(passed_over)} other entries passed over, such as {passed_over[0]}", quiet=quiet)
-    for flag, is_given in {"--tune": tune, "--report": report, "-o -": output == "-"}.items():
+    for flag, is_given in {"--tune": tune, "--report": report, "-o -": output == STDIO}.items():
         if len(sources) > 1 and is_given:
             raise UsageError(f"{flag} goes with one input, found {len(sources)}")
     jobs = plan(sources, output, None if to is None else formats()[to].suffix)
