@@ -127,7 +127,7 @@ def quaternions_near(
     read = from_quaternion(old, "xyzw")
     same = ((read == rotations) | (np.isnan(read) & np.isnan(rotations))).all(axis=(-1, -2))
     new = np.nan_to_num(to_quaternion(rotations, "xyzw"))
-    turned = (new * old).sum(-1, keepdims=True)
+    turned = (new * np.where(np.isfinite(old), old, 0)).sum(-1, keepdims=True)
     return np.where(same[..., None], old, np.where(turned < 0, -new, new))
 
 
