@@ -71,6 +71,8 @@ def test_changed_cells_keep_the_decimals(make, tmp_path):
 def test_rows_that_end_early_are_missing_points(make, tmp_path):
     x = read(make(ROWS.replace("3.35000\t\t\t", "3.35000")), format="trc")
     assert not x.valid[1, 0, 1]
+    write(x, out := tmp_path / "same.trc")
+    assert out.read_bytes() == (tmp_path / "a.trc").read_bytes()
     new = x.positions.copy()
     new[1, 0, 1] = 7
     write(x.with_positions(new, "filled"), out := tmp_path / "o.trc")

@@ -40,12 +40,15 @@ class Table:
         The file and its content.
     start, end : ndarray of int64, shape (rows, columns)
         Byte offsets of every cell, quotes included.
+    untouched
+        The file as it was, where cells missing at the ends of rows were added to ``data``.
     """
 
     path: Path
     data: bytes
     start: Ints
     end: Ints
+    untouched: bytes | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -166,6 +169,8 @@ class Table:
 
     def apply(self, edits: list[Edit]) -> bytes:
         """The file's content with the edits made."""
+        if not edits and self.untouched is not None:
+            return self.untouched
         parts: list[bytes] = []
         at = 0
         for e in sorted(edits, key=lambda e: (e.start, e.end)):
@@ -229,7 +234,7 @@ def delimited(probe: Probe, delimiter: str | None = None, start: int = 0, width:
             line = data.count(b"\n", 0, int(begin[first[row]])) + 1
             raise probe.error(f"line {line}", f"{columns} cells", f"{counts[row]}")
     grid = first[:, None] + np.arange(columns)
-    return Table(probe.path, data, begin[grid], end[grid])
+    return Table(probe.path, data, begin[grid], end[grid], probe.data if data is not probe.data else None)
 
 
 def _cut(probe: Probe, data: bytes, start: int, by: bytes) -> tuple[Ints, Ints, Ints, Ints]:

@@ -7,6 +7,7 @@ are replaced in place, in the type they have. Both of pandas' layouts are read (
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,8 @@ class Block:
     def read(self, file: Any) -> npt.NDArray[Any]:
         """The numbers, shape (rows, columns)."""
         values = file[self.dataset][()]
-        return np.asarray(values if self.field is None else values[self.field]).reshape(len(values), -1)
+        found = np.asarray(values if self.field is None else values[self.field])
+        return found.reshape(len(found), math.prod(found.shape[1:]))
 
     def write(self, file: Any, values: npt.NDArray[Any]) -> None:
         """Replace the numbers, in their type."""
