@@ -127,10 +127,10 @@ def align(
     What this truth cannot judge: a constant offset of a joint in its segment's frame, or of the whole body,
     for the fit absorbs it (MPJPE is what remains around it); a lag of the raw input, for time is warped to
     it; time errors below the warp's resolution, one row of the truth (half a frame for Keraal); how the spine
-    bends, for one target carries its joints; Accel below the truth's own (its clock is uneven, and that shakes
-    it: ``evaluate(alignment.truth)`` says how much). Where ``holdout_frames`` or ``holdout_joints`` is much above
-    ``residual``, the fit was bent to noise. The warp is stiff, with little freedom beyond the clocks' own
-    pace: on Keraal's takes that leaves the smallest errors at joints that had no part in it.
+    bends, for one target carries its joints; Accel below the truth's own (its clock is uneven, and that
+    shakes it: ``evaluate(alignment.truth)`` says how much). Where ``holdout_frames`` or ``holdout_joints`` is
+    much above ``residual``, the fit was bent to noise. The warp is stiff, with little freedom beyond the
+    clocks' own pace: on Keraal's takes that leaves the smallest errors at joints that had no part in it.
     """
     p, q = _streams(truth, rotations)
     if pred.shape[1] != 1 or p.shape[1] != 1:
@@ -192,15 +192,16 @@ class _Task:
         of = list(range(len(on))) if by is None else list(by)
         x, targets = self.x[:, of], [on[k] for k in of]
         rows = np.clip(np.round(self.start).astype(np.intp), 0, len(self.p) - 1)
+        found: Fit | None = None
         for _ in range(ROUNDS):
-            found = fit(x, self.p[rows][:, targets], self.turned[rows][:, targets])
+            found = fit(x, self.p[rows][:, targets], self.turned[rows][:, targets], found)
             joints = found.joints(self.p[:, targets], self.turned[:, targets])
             new = warp(x, joints, self.start, self.pace, self.reach, found.scale)
             if (new == rows).all():
                 break
             rows = new
         p, turned = self.p[rows][:, on], self.turned[rows][:, on]
-        found = fit(self.x, p, turned)
+        found = fit(self.x, p, turned, found if by is None else None)
         return _Solution(found, rows, on, _distances(self.x, found.joints(p, turned)))
 
     def report(
@@ -243,7 +244,7 @@ class _Task:
         errors = np.full(best.errors.shape, np.nan)
         for i in range(4):
             out = quarter == i
-            found = fit(self.x[~out], p[~out], turned[~out])
+            found = fit(self.x[~out], p[~out], turned[~out], best.fit)
             errors[out] = _distances(self.x[out], found.joints(p[out], turned[out]))
         return _median(errors)
 

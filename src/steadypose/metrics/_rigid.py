@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from steadypose.errors import DataError
 from steadypose.rotations import from_axis_angle, procrustes, project
 
 Floats = npt.NDArray[np.float64]
@@ -42,7 +43,7 @@ class Fit:
         return np.asarray((p + np.einsum("tjab,jb->tja", turned, self.offsets)) @ self.R.T + self.t)
 
 
-def fit(x: Floats, p: Floats, turned: Floats) -> Fit:
+def fit(x: Floats, p: Floats, turned: Floats, start: Fit | None = None) -> Fit:
     """Offsets and transform that bring ``p + turned · o`` nearest to ``x``.
 
     Parameters
@@ -51,6 +52,8 @@ def fit(x: Floats, p: Floats, turned: Floats) -> Fit:
         Joints as an estimator saw them, mm.
     p, turned : ndarray, shape (frames, joints, 3) and (frames, joints, 3, 3)
         Position and orientation of the target that carries each joint, at the same times.
+    start
+        A fit to begin with; otherwise targets are taken for the joints.
 
     Notes
     -----
@@ -60,11 +63,17 @@ def fit(x: Floats, p: Floats, turned: Floats) -> Fit:
     """
     joints = x.shape[1]
     seen = np.asarray(np.isfinite(x).all(-1) & np.isfinite(p).all(-1) & np.isfinite(turned).all((-1, -2)))
+    if seen.sum() < 6 + 3 * joints:
+        raise DataError(
+            f"expected joints seen together with their targets, found {int(seen.sum())} such places"
+        )
     x, p = np.where(seen[..., None], x, 0.0), np.where(seen[..., None], p, 0.0)
     turned = np.where(seen[..., None, None], turned, 0.0)
-    _, R, t = procrustes(p.reshape(-1, 3), x.reshape(-1, 3), seen.ravel().astype(np.float64), scale=False)
-    offsets = np.zeros((joints, 3))
-    scale = np.inf
+    if start is None:
+        _, R, t = procrustes(p.reshape(-1, 3), x.reshape(-1, 3), seen.ravel().astype(np.float64), scale=False)
+        offsets, scale = np.zeros((joints, 3)), np.inf
+    else:
+        R, t, offsets, scale = start.R, start.t, start.offsets, start.scale
     for _ in range(ROUNDS):
         local = p + np.einsum("tjab,jb->tja", turned, offsets)
         error = np.where(seen[..., None], x - (local @ R.T + t), 0.0)
@@ -86,23 +95,25 @@ def _step(
     arm: Floats, turned: Floats, error: Floats, weight: Floats, offsets: Floats, scale: float
 ) -> Floats:
     """Change of rotation vector, translation and offsets, from the normal equations."""
-    joints = len(offsets)
+    frames, joints = error.shape[:2]
+    J = np.zeros((joints, frames, 3, 9))  # derivatives by rotation, translation and the joint's own offset
+    J[..., :3] = -_cross(arm).swapaxes(0, 1)
+    J[..., 3:6] = np.eye(3)
+    J[..., 6:] = turned.swapaxes(0, 1)
+    rows = J.reshape(joints, -1, 9)
+    weighted = (rows * np.repeat(weight.T, 3, axis=1)[..., None]).swapaxes(1, 2)
+    H, g = weighted @ rows, (weighted @ error.swapaxes(0, 1).reshape(joints, -1, 1))[..., 0]
     n = 6 + 3 * joints
     A, b = np.zeros((n, n)), np.zeros(n)
+    A[:6, :6], b[:6] = H[:, :6, :6].sum(axis=0), g[:, :6].sum(axis=0)
+    pull = (scale / OFFSET_SCALE) ** 2
     for j in range(joints):
         own = slice(6 + 3 * j, 9 + 3 * j)
-        J = np.concatenate(
-            [-_cross(arm[:, j]), np.broadcast_to(np.eye(3), turned[:, j].shape), turned[:, j]], axis=2
-        )
-        J = J.reshape(-1, 9)
-        weighted = J * np.repeat(weight[:, j], 3)[:, None]
-        at = np.r_[0:6, own]
-        A[np.ix_(at, at)] += weighted.T @ J
-        b[at] += weighted.T @ error[:, j].ravel()
-        pull = (scale / OFFSET_SCALE) ** 2
-        A[own, own] += pull * np.eye(3)
-        b[own] -= pull * offsets[j]
-    return np.asarray(np.linalg.lstsq(A, b, rcond=None)[0])
+        A[:6, own], A[own, :6] = H[j, :6, 6:], H[j, 6:, :6]
+        A[own, own] = H[j, 6:, 6:] + pull * np.eye(3)
+        b[own] = g[j, 6:] - pull * offsets[j]
+    A[np.diag_indices(n)] += 1e-12 * A.trace()  # directions that nothing determines stay where they are
+    return np.linalg.solve(A, b)
 
 
 def warp(
