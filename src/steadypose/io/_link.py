@@ -151,6 +151,7 @@ def link(
     count = int(track.max()) + 1 if len(track) else 0
     _check_size(len(numbers), count, int(np.prod(x.shape[1:])))
     weight = np.bincount(track, weights=bodies.size[order], minlength=count)
+    weight = np.round(weight / weight.max(initial=1e-300), 6)  # equals stay in order whatever the rounding
     rank = np.empty(count, np.intp)
     rank[np.argsort(-weight, kind="stable")] = np.arange(count)
     index = np.full((len(numbers), count), -1, np.intp)

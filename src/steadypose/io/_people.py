@@ -127,8 +127,8 @@ def frame_number(value: Any, place: str, probe: Probe) -> int:
     number: int | None = None
     if isinstance(value, str):
         number = None if value.lstrip().startswith("-") else digits(value)
-    elif isinstance(value, int | float) and not isinstance(value, bool) and value == int(value):
-        number = int(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        number = int(value) if abs(value) < 2**53 and value == int(value) else None
     if number is None or number < 0:
         raise probe.error(place, "a frame number from 0, or an image name with one", kind(value))
     return number
