@@ -349,7 +349,7 @@ def test_bad_files(tmp_path):
     damaged[600:700] = bytes(100)
     broken.write_bytes(damaged)
     refused(broken, "zip")
-    refused(folder, "frame rate above 0", fps=0)
+    refused(REAL, "frame rate above 0", fps=0)
 
 
 @pytest.mark.parametrize("value", NOT_NUMBERS)
