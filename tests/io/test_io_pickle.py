@@ -373,7 +373,7 @@ def test_zip_bombs_and_broken_archives_are_refused(tmp_path):
         started = time.perf_counter()
         with pytest.raises(FormatError):
             _npy.load_npz(path)
-        assert time.perf_counter() - started < 1
+        assert time.perf_counter() - started < 5
     flipped = bytearray(good)
     flipped[len(good) // 2] ^= 255
     path.write_bytes(flipped)

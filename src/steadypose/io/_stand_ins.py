@@ -98,7 +98,8 @@ def fill_array(array: npt.NDArray[Any], state: Any) -> None:
         if not isinstance(raw, bytes):
             raise Broken("the bytes of an array", type(raw).__name__)
         checked_shape(shape, plain.itemsize, len(raw))
-    array.__setstate__((1, shape, plain, bool(fortran), raw))
+    array.__setstate__((1, shape, plain, bool(fortran), raw))  # type: ignore[arg-type]
+    array.flags.writeable = False  # a document is never changed
 
 
 def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any) -> npt.NDArray[Any]:
@@ -106,7 +107,7 @@ def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any) -> npt.NDArray[An
     if plain.hasobject or not isinstance(raw, (bytes, bytearray)) or order not in ("C", "F"):
         raise Broken("the bytes of an array", type(raw).__name__)
     checked_shape(shape, plain.itemsize, len(raw))
-    return np.frombuffer(raw, plain).reshape(shape, order=order) if raw else np.empty(shape, plain)
+    return np.frombuffer(bytes(raw), plain).reshape(shape, order=order) if raw else np.empty(shape, plain)
 
 
 def _scalar(dtype: Any, raw: Any) -> Any:
@@ -121,7 +122,7 @@ def _number(kind: type[np.generic]) -> Callable[[Any], Any]:
     def make(value: Any) -> Any:
         if type(value) not in (int, float, bool):
             raise Broken("a number", type(value).__name__)
-        return kind(value)  # type: ignore[call-arg]
+        return kind(value)
 
     return make
 
