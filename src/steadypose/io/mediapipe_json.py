@@ -52,7 +52,7 @@ class _Document(Kept):
     """The file, and which sets of landmarks (with how many) make up each stream."""
 
     counts: dict[str, dict[str, int]]
-    fields: tuple[str, ...]  # what a landmark has besides x, y, z
+    fields: dict[str, set[str]]  # by set: what its landmarks have besides x, y, z
 
 
 def sniff(probe: Probe) -> bool:
@@ -95,7 +95,7 @@ def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
     index = np.array([at[n] for n, frame in given.items() for _ in frame.people], np.intp)
     blocks: dict[str, npt.NDArray[np.float64]] = {}
     counts: dict[str, dict[str, int]] = {}
-    fields: set[str] = set()
+    fields: dict[str, set[str]] = {}
     for name, sets in {"image": IMAGE, **{w: (s,) for s, w in WORLD.items()}}.items():
         parts = {s: block for s in sets if (block := _landmarks(people, s, fields, probe)) is not None}
         if parts:
@@ -132,7 +132,7 @@ def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
         positions={name: m.positions for name, m in streams.items() if isinstance(m, PoseSequence)},
         numbers=numbers,
         counts=counts,
-        fields=tuple(f for f in FIELDS if f in fields),
+        fields=fields,
     )
     return tie(streams, "mediapipe-json", probe.path, kept)
 
@@ -161,7 +161,8 @@ def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:
                 one.sets[name] = [None] * count
             for k, d, value in here:
                 if one.sets[name][k] is None:
-                    one.sets[name][k] = dict.fromkeys(AXES[:dims]) | dict.fromkeys(kept.fields, 0.0)
+                    fields = [field for field in FIELDS if field in kept.fields.get(name, ())]
+                    one.sets[name][k] = dict.fromkeys(AXES[:dims]) | dict.fromkeys(fields, 0.0)
                 one.sets[name][k][AXES[d]] = value
 
     changed = _people.put_back(kept, streams, people.__getitem__, add, put)
@@ -204,7 +205,7 @@ def _frames(document: Any, probe: Probe | None = None) -> Iterator[_Frame]:
 
 
 def _landmarks(
-    people: list[_Person], name: str, fields: set[str], probe: Probe
+    people: list[_Person], name: str, fields: dict[str, set[str]], probe: Probe
 ) -> npt.NDArray[np.float64] | None:
     """One set of everybody's landmarks (people, landmarks, x y z visibility), NaN where missing, or None."""
     at = [n for n, one in enumerate(people) if one.sets.get(name)]
@@ -226,7 +227,7 @@ def _landmarks(
                 for axis in ("x", "y"):
                     _people.need(one, axis, f"{place}[{k}]", probe)
                 rows.append([one["x"], one["y"], one.get("z"), one.get("visibility")])
-                fields.update(f for f in FIELDS if f in one)
+                fields.setdefault(name, set()).update(f for f in FIELDS if f in one)
             else:
                 raise probe.error(f"{place}[{k}]", "an object with x and y", _people.kind(one))
             places.append(f"{place}[{k}]")
