@@ -156,8 +156,9 @@ def test_anything_else_in_the_place_of_an_array_is_refused_in_one_line(tmp_path,
 
 
 REQUIRED = {
-    samples.wham: "frame_ids", samples.phalp: "camera", samples.vibe: "frame_ids", samples.aist_motion: "smpl_trans",
-    samples.amass: "trans", samples.gvhmr: "transl", samples.smoothnet_smpl: "imgname", samples.pare: "pose",
+    samples.wham: "frame_ids", samples.phalp: "camera", samples.vibe: "frame_ids", samples.pare: "pose",
+    samples.aist_motion: "smpl_trans", samples.amass: "trans", samples.gvhmr: "transl",
+    samples.smoothnet_smpl: "imgname",
 }  # fmt: skip
 
 
@@ -200,3 +201,22 @@ def test_one_frame(tmp_path, make):
     assert all(len(m.times) <= 2 for m in streams.values())
     out = io.write(streams, tmp_path / f"out{path.suffix}")
     assert samples.same(samples.load(out), samples.load(path))
+
+
+OTHER = [
+    None, 3, "x", [], {}, [1], {1: 2}, {"a": {}}, {"a": {"pose": 1}}, {"poses": [1], "trans": [{}]},
+    np.zeros(3), {"smpl_poses": None}, {"a": {"tid": [1], "smpl": [3]}}, {"a": {"frame_ids": np.arange(3)}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("format", [*samples.SAMPLES, "mediapipe-npz", "plain"])
+@pytest.mark.parametrize("content", OTHER, ids=range(len(OTHER)))
+def test_other_content_under_a_format_s_name_is_refused(tmp_path, format, content):
+    kind = "wham" if format in ("wham", "vibe", "phalp", "threedpw", "aist") else "amass"
+    if format == "gvhmr":
+        kind = format
+    if kind == "amass":
+        content = {"a": samples.boxed(content), "visibility": np.zeros(2), "imgname": samples.items(content)}
+    path = samples.save(kind, content, tmp_path)
+    with pytest.raises(FormatError):
+        io.read_streams(path, format=format)

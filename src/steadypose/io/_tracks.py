@@ -44,8 +44,9 @@ class Tracks:
 
     def __init__(self, content: Any, probe: Probe, options: ReadOptions) -> None:
         self.content, self.probe = content, probe
-        if not isinstance(content, dict):
-            raise probe.error("", "a mapping of persons", type(content).__name__)
+        if not isinstance(content, dict) or not content:
+            found = "an empty one" if isinstance(content, dict) else type(content).__name__
+            raise probe.error("", "a mapping of persons", found)
         self.keys = list(content)
         self.names = tuple(map(str, self.keys))
         if len(set(self.names)) < len(self.names):

@@ -50,6 +50,8 @@ def sniff(probe: Probe) -> bool:
 def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
     """Streams ``pose``, ``keypoints3d_optim``, ``keypoints3d``, ``c01`` …: those the file has."""
     content = pickled(probe)
+    if not isinstance(content, dict):
+        raise probe.error("", "a mapping of arrays", type(content).__name__)
     parts: dict[str, Part] = {}
     streams: dict[str, Motion] = {}
     if "smpl_poses" in content:

@@ -18,7 +18,7 @@ from steadypose.errors import SteadyposeError
 from steadypose.io import _npy
 from steadypose.io._check import in_unit
 from steadypose.io._check import one_person as check_one_person
-from steadypose.io._fields import VALUES, Array, Field, Place, numeric
+from steadypose.io._fields import VALUES, Array, Field, Place, need, numeric
 from steadypose.io._probe import Probe, ReadOptions, tie, timeline
 from steadypose.io._smpl import Kept, Part, Points, filled_in, one_person
 from steadypose.sequence import Motion, PoseSequence, Space, Unit
@@ -45,7 +45,7 @@ def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
         if name not in content:
             continue
         x = numeric(content[name], (None, 33, 3), name, probe)
-        seen = numeric(content["visibility"], (len(x), 33), "visibility", probe)
+        seen = numeric(need(content, "visibility", "", probe), (len(x), 33), "visibility", probe)
         points = Points(Field(one_person(len(x), probe), x, (Place((name,)),), VALUES))
         times, notes = timeline(np.arange(len(x)), options, rate)
         parts[name] = points

@@ -20,7 +20,7 @@ from steadypose.errors import SteadyposeError
 from steadypose.io import _npy
 from steadypose.io._check import in_unit
 from steadypose.io._check import one_person as check_one_person
-from steadypose.io._fields import VALUES, Array, Field, Place, numeric
+from steadypose.io._fields import VALUES, Array, Field, Place, need, numeric
 from steadypose.io._people import image_unit, length_unit
 from steadypose.io._probe import Probe, ReadOptions, tie, timeline
 from steadypose.io._smpl import AXIS_ANGLE, Body, Kept, Part, Points, filled_in, new_of_one, one_person
@@ -53,7 +53,7 @@ def sniff(probe: Probe) -> bool:
 def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
     """Streams ``0/joints_3d``, ``0/joints_2d``, ``0/pose``, ``1/joints_3d`` …: those the file has."""
     content = _npy.load_npz(probe.path)
-    names = content["imgname"]
+    names = need(content, "imgname", "", probe)
     parts: dict[str, Part] = {}
     streams: dict[str, Motion] = {}
     for index in range(_count(content, probe)):

@@ -21,7 +21,7 @@ import numpy as np
 from steadypose._layouts import layouts
 from steadypose.errors import SteadyposeError
 from steadypose.io import _pickle
-from steadypose.io._fields import Columns
+from steadypose.io._fields import Columns, need
 from steadypose.io._probe import Probe, ReadOptions, tie
 from steadypose.io._smpl import (
     AXIS_ANGLE,
@@ -103,8 +103,8 @@ def write(streams: Mapping[str, Motion], document: Kept | None, target: Path) ->
 
 def _body(tracks: Tracks, probe: Probe) -> Body:
     shape = tracks.field("betas", (None,), (-1,)).original if tracks.has("betas") else None
-    first = tracks.content[tracks.keys[0]]["pose"]
-    if np.ndim(first) != 4:
+    first = need(tracks.content[tracks.keys[0]], "pose", f"person {tracks.keys[0]}", probe)
+    if not isinstance(first, np.ndarray) or first.ndim != 4:
         return Body(tracks.field("pose", (72,), (24, 3), AXIS_ANGLE), None, shape)
     pose = tracks.field("pose", (24, 3, 3), (24, 3, 3), MATRICES)
     check_rotations(pose.original, "pose", probe)
