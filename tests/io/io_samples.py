@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,18 +64,22 @@ def turn(layout: str = "smpl24", frames: int = FRAMES, persons: int = 1) -> Body
     )
 
 
-def candidates() -> Iterator[Motion]:
+@cache
+def candidates() -> tuple[Motion, ...]:
     """What a format may be able to hold, the richer first."""
+    found: list[Motion] = []
     for layout in ("coco17", "mediapipe33", "h36m17", "body25", "smpl24", "kinect25", "spin49"):
         for persons in (2, 1):
-            yield walk(layout, 2, "px", "image", persons)
-            yield walk(layout, 2, "normalized", "image", persons)
-            yield walk(layout, 3, "m", "world", persons)
-            yield walk(layout, 3, "mm", "world", persons)
-            yield walk(layout, 3, "m", "camera", persons)
+            found += [
+                walk(layout, 2, "px", "image", persons),
+                walk(layout, 2, "normalized", "image", persons),
+                walk(layout, 3, "m", "world", persons),
+                walk(layout, 3, "mm", "world", persons),
+                walk(layout, 3, "m", "camera", persons),
+            ]
     for layout in ("smpl24", "smplh52", "smplx55"):
-        for persons in (2, 1):
-            yield turn(layout, persons=persons)
+        found += [turn(layout, persons=persons) for persons in (2, 1)]
+    return tuple(found)
 
 
 @cache
