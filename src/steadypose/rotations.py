@@ -345,7 +345,8 @@ def procrustes(
         raise DataError(
             f"expected point sets of one shape (..., points, dims), found {a.shape} and {b.shape}"
         )
-    use = np.asarray((np.isfinite(a) & np.isfinite(b)).all(axis=-1))
+    with np.errstate(invalid="ignore", over="ignore"):
+        use = np.isfinite(np.einsum("...d,...d->...", a, a) + np.einsum("...d,...d->...", b, b))
     w = (
         use.astype(np.float64)
         if weights is None
@@ -355,7 +356,7 @@ def procrustes(
     none = ~(total > 0)
     w = (w / np.where(none, 1.0, total)[..., None])[..., None]
     a, b = (np.where(use[..., None], p, 0.0) for p in (a, b))
-    mean_a, mean_b = ((w * p).sum(axis=-2) for p in (a, b))
+    mean_a, mean_b = ((w.swapaxes(-1, -2) @ p)[..., 0, :] for p in (a, b))
     a, b = a - mean_a[..., None, :], b - mean_b[..., None, :]
     u, sigma, vt = np.linalg.svd((w * b).swapaxes(-1, -2) @ a)
     turn = np.linalg.det(u @ vt)  # +1, or -1 where the best orthogonal matrix would be a reflection
@@ -364,7 +365,7 @@ def procrustes(
     R = u @ vt
     s = np.ones(total.shape)
     if scale:
-        spread = (w[..., 0] * (a * a).sum(axis=-1)).sum(axis=-1)
+        spread = np.einsum("...k,...kd,...kd->...", w[..., 0], a, a)
         s = np.where(spread > 0, sigma.sum(axis=-1) / np.where(spread > 0, spread, 1.0), 1.0)
     t = mean_b - s[..., None] * np.einsum("...ij,...j->...i", R, mean_a)
     s, t = np.where(none, np.nan, s), np.where(none[..., None], np.nan, t)

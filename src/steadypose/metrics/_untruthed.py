@@ -111,10 +111,11 @@ def high_frequency_power(
     high = np.fft.rfftfreq(size, 1 / fps) > cutoff
     power = np.zeros((2, keypoints))  # above the cutoff, and in all
     for k, begin in enumerate(starts):
+        curves = np.ascontiguousarray(x[:, k].T, dtype=np.float64)
         for b in _arrays.blocks(len(begin), size * x.shape[2] * 2):
-            w = x[begin[b][:, None] + np.arange(size), k].astype(np.float64)
-            spectrum = np.abs(np.fft.rfft((w - w.mean(axis=1, keepdims=True)) * taper[:, None], axis=1)) ** 2
-            each = spectrum.sum(axis=(0, 2))
+            w = curves[:, begin[b][:, None] + np.arange(size)]
+            waves = np.fft.rfft((w - w.mean(axis=-1, keepdims=True)) * taper)
+            each = (waves.real**2 + waves.imag**2).sum(axis=(0, 1))
             each[0] = 0.0
             power[:, k] += each[high].sum(), each.sum()
     if not per_joint:
