@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -129,7 +131,7 @@ def test_blocks_of_a_long_recording_meet_exactly(monkeypatch):
     values[rng.random(valid.shape) < 0.02] += 0.5
     valid &= rng.random(valid.shape) > 0.05
     whole = find_outliers(values, valid, times)
-    monkeypatch.setattr("steadypose.refine.outliers._BLOCK", 1)
+    monkeypatch.setattr(sys.modules["steadypose.refine.outliers"], "_BLOCK", 1)
     assert np.array_equal(find_outliers(values, valid, times), whole)
     assert whole.sum() > 100
 

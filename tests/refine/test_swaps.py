@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -130,7 +132,7 @@ def test_blocks_of_a_long_recording_meet_exactly(monkeypatch):
     for start in range(20, 560, 37):
         positions, _ = plant(positions, "arms", slice(start, start + 1 + start % 7))
     whole = repair_swaps(positions, None, times, SKELETON)[1]
-    monkeypatch.setattr("steadypose.refine.swaps._BLOCK", 1)
+    monkeypatch.setattr(sys.modules["steadypose.refine.swaps"], "_BLOCK", 1)
     assert np.array_equal(repair_swaps(positions, None, times, SKELETON)[1], whole)
     assert whole.any(axis=(1, 2)).sum() > 30
 
