@@ -188,7 +188,7 @@ def test_bad_input(recording, tmp_path, change, message):
         read(path, format="c3d")
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_damaged_files_give_one_line(recording, tmp_path_factory, data):
     raw = bytearray(recording.read_bytes())

@@ -247,6 +247,20 @@ def test_times(make):
     np.testing.assert_allclose(read(make(text), format=FORMAT, fps=10).times, [0, 0.1, 0.2])
 
 
+def test_last_cell_of_a_quoted_file(make, tmp_path):
+    path = make('frame,joint,x,y\n0,"a",1.5,2.5\n1,"a",,')
+    m = read(path, format=FORMAT)
+    write(m.with_positions(np.nan_to_num(m.positions, nan=5.5), "filled"), out := tmp_path / "o.csv")
+    assert out.read_text() == 'frame,joint,x,y\n0,"a",1.5,2.5\n1,"a",5.5,5.5'
+
+
+def test_long_cells_and_zero_bytes(make):
+    note = "n" * 200
+    assert read(make(SMALL.replace("n1", note)), format=FORMAT).shape == (3, 2, 2, 2)
+    with pytest.raises(FormatError, match="a zero byte"):
+        read(make(SMALL.replace("n1", "\0")), format=FORMAT)
+
+
 def test_frames_without_points(make, tmp_path):
     path = make("frame,person,joint,x,y\n0,0,a,100,200\n1,,,,\n2,0,a,300,400\n")
     m = read(path, format=FORMAT)

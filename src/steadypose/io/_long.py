@@ -276,7 +276,7 @@ def _inserts(long: Long, group: Group, motions: dict[str, PoseSequence], before:
             for i, column in enumerate(columns):
                 cells[column] = text[n * len(columns) + i]
         at = int(table.end[row, -1])
-        edits.append(Edit(at, at, newline + long.delimiter.encode().join(cells)))
+        edits.append((at, at, newline + long.delimiter.encode().join(cells)))
     return edits
 
 

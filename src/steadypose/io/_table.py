@@ -16,18 +16,14 @@ import numpy.typing as npt
 from steadypose.errors import FormatError
 from steadypose.io._probe import Probe
 
+_AT_A_TIME = 1 << 16
 Ints = npt.NDArray[np.int64]
 MISSING = frozenset((b"", b"na", b"n/a", b"null", b"none", b"nan"))
 _NEWLINE, _RETURN, _QUOTE = b'\n\r"'
 
 
-@dataclass(frozen=True)
-class Edit:
-    """Bytes ``start`` to ``end`` of the file become ``text``; an insertion where the two are equal."""
-
-    start: int
-    end: int
-    text: bytes
+# Bytes from start to end of the file become a text; an insertion where the two are equal.
+Edit = tuple[int, int, bytes]
 
 
 @dataclass(frozen=True)
@@ -76,10 +72,11 @@ class Table:
     def cells(self, columns: Sequence[int] | npt.NDArray[np.integer], row: int | None = None) -> list[bytes]:
         """Content of cells, row by row, without quotes and surrounding blanks."""
         which = slice(None) if row is None else slice(row, row + 1)
-        starts, ends = (a[which][:, columns].ravel().tolist() for a in (self.start, self.end))
-        data = self.data
-        found = [data[a:b].strip() for a, b in zip(starts, ends, strict=True)]
-        if b'"' in data:
+        starts, ends = (a[which][:, columns].ravel() for a in (self.start, self.end))
+        found = _gather(self.data, starts, ends)
+        if b" " in self.data or b"\t" in self.data:
+            found = [c.strip() for c in found]
+        if b'"' in self.data:
             found = [c[1:-1].replace(b'""', b'"') if c[:1] == b'"' else c for c in found]
         return found
 
@@ -144,8 +141,9 @@ class Table:
         texts = numbers(new[row, at], self.decimals(columns, decimals), missing)
         starts, ends = self.start[row, column].tolist(), self.end[row, column].tolist()
         if b'"' in self.data:
-            texts = [b'"%s"' % t if self.data[s] == _QUOTE else t for s, t in zip(starts, texts, strict=True)]
-        return [Edit(s, e, t) for s, e, t in zip(starts, ends, texts, strict=True)]
+            quoted = [self.data[s : s + 1] == b'"' for s in starts]
+            texts = [b'"%s"' % t if q else t for q, t in zip(quoted, texts, strict=True)]
+        return list(zip(starts, ends, texts, strict=True))
 
     def decimals(
         self, columns: Sequence[int] | npt.NDArray[np.integer], fallback: int | None = None
@@ -167,17 +165,33 @@ class Table:
         d = seen.pop()
         return 4 if d == 0 else d if d >= 3 else fallback
 
-    def apply(self, edits: list[Edit]) -> bytes:
+    def apply(self, edits: Sequence[Edit]) -> bytes:
         """The file's content with the edits made."""
         if not edits and self.untouched is not None:
             return self.untouched
         parts: list[bytes] = []
         at = 0
-        for e in sorted(edits, key=lambda e: (e.start, e.end)):
-            parts += (self.data[at : e.start], e.text)
-            at = e.end
+        order = np.argsort([start for start, _, _ in edits], kind="stable")  # a cell before a row below it
+        for start, end, text in (edits[i] for i in order.tolist()):
+            parts += (self.data[at:start], text)
+            at = end
         parts.append(self.data[at:])
         return b"".join(parts)
+
+
+def _gather(data: bytes, starts: Ints, ends: Ints) -> list[bytes]:
+    """Pieces of the data; many at a time, for a file may have millions."""
+    width = int((ends - starts).max(initial=0))
+    if not 0 < width <= 64:
+        return [data[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+    raw = np.frombuffer(data, np.uint8)
+    found: list[bytes] = []
+    for i in range(0, len(starts), _AT_A_TIME):
+        at = starts[i : i + _AT_A_TIME, None] + np.arange(width)
+        inside = at < ends[i : i + _AT_A_TIME, None]
+        letters = np.where(inside, raw[np.minimum(at, len(raw) - 1)], 0).astype(np.uint8)
+        found += letters.view(f"S{width}")[:, 0].tolist()
+    return found
 
 
 def numbers(values: npt.ArrayLike, decimals: int | None, missing: bytes = b"") -> list[bytes]:
@@ -212,8 +226,7 @@ def delimited(probe: Probe, delimiter: str | None = None, start: int = 0, width:
     FormatError
         If the file is not UTF-8, has no rows, or a row has another number of cells.
     """
-    probe.need_text()
-    data = probe.data
+    data = _text(probe)
     start = max(start, 3 if data.startswith(b"\xef\xbb\xbf") else 0)
     by = (delimiter or sniff_delimiter(data[start : start + 65536])).encode()
     begin, end, first, last = _cut(probe, data, start, by)
@@ -235,6 +248,15 @@ def delimited(probe: Probe, delimiter: str | None = None, start: int = 0, width:
             raise probe.error(f"line {line}", f"{columns} cells", f"{counts[row]}")
     grid = first[:, None] + np.arange(columns)
     return Table(probe.path, data, begin[grid], end[grid], probe.data if data is not probe.data else None)
+
+
+def _text(probe: Probe) -> bytes:
+    """The file's bytes, which are UTF-8 and hold no zero byte."""
+    probe.need_text()
+    at = probe.data.find(b"\0")
+    if at >= 0:
+        raise probe.error(f"byte {at}", "text", "a zero byte")
+    return probe.data
 
 
 def _cut(probe: Probe, data: bytes, start: int, by: bytes) -> tuple[Ints, Ints, Ints, Ints]:
@@ -272,7 +294,7 @@ def whitespace(probe: Probe, start: int = 0) -> tuple[Ints, Ints, Ints]:
     FormatError
         If the file is not UTF-8.
     """
-    probe.need_text()
+    _text(probe)
     start = max(start, 3 if probe.data.startswith(b"\xef\xbb\xbf") else 0)
     raw = np.frombuffer(probe.data, np.uint8, offset=start)
     solid = np.concatenate(([False], raw > 32, [False]))
