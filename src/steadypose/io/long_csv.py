@@ -97,7 +97,7 @@ def _columns(
 
 def _flat(x_and_z: npt.NDArray[np.float64]) -> bool:
     """Whether the points of a table have an x, but none of them a z."""
-    there = np.isfinite(x_and_z).any(axis=0)
+    there = np.asarray(np.isfinite(x_and_z).any(axis=0))
     return bool(there[0] and not there[1])
 
 
