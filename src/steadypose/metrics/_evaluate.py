@@ -185,12 +185,9 @@ def _against(m: Matched, protocol: Protocol, per_joint: bool) -> Evaluation:
         "accel", f"{unit}/frame²", second, _positions.padding(second, len(x), cuts) if official else None
     )
     if ref is not None:
-        out.add("mpjpe_worst", unit, lambda each: _positions.mpjpe_worst(x, y, ref, per_joint=each))
-        out.add(
-            "accel_worst",
-            f"{unit}/frame²",
-            lambda each: _positions.accel_worst(x, y, ref, cuts=cuts, per_joint=each, protocol=protocol),
-        )
+        worst = _positions.worst_frames(_positions.position_errors(ref, y, None), 0.01)
+        out.mean("mpjpe_worst", unit, errors[worst])
+        out.mean("accel_worst", f"{unit}/frame²", _positions.of_frames(second, worst, cuts, official))
     out.add("lag", "frames", lambda _: _timing.lag(x, y, cuts=cuts), by_joint=False)
     out.add("peak_speed_ratio", "", lambda each: _timing.peak_speed_ratio(x, y, cuts=cuts, per_joint=each))
     out.add("coverage", "%", lambda each: _coverage(x, y, each))

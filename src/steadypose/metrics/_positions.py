@@ -208,13 +208,8 @@ def accel_worst(
     """
     (a, b, c), at = _arrays.stack(pred, truth, reference, cuts=cuts)
     frames = worst_frames(position_errors(c, b, root), fraction)
-    errors = np.full(a.shape[:2], np.nan)
-    errors[1:-1] = _arrays.differences(a, b, 2, at, root)
-    if _arrays.check_protocol(protocol):
-        for clip in _arrays.segments(len(a), at):
-            moving = np.isfinite(errors[clip]).any(axis=0)
-            errors[np.ix_([clip.start, clip.stop - 1], moving)] = 0.0
-    return _arrays.mean(errors[frames], per_joint)
+    errors = _arrays.differences(a, b, 2, at, root)
+    return _arrays.mean(of_frames(errors, frames, at, _arrays.check_protocol(protocol)), per_joint)
 
 
 def pck(
@@ -286,6 +281,22 @@ def padding(errors: Floats, frames: int, cuts: Sequence[int]) -> Floats:
         inner = errors[clip.start : max(clip.stop - 2, clip.start)]
         count += 2.0 * np.isfinite(inner).any(axis=0)
     return count
+
+
+def of_frames(errors: Floats, frames: Array, cuts: Sequence[int], official: bool) -> Floats:
+    """Second differences around some frames, out of those of all; NaN at the ends of clips.
+
+    Official: zero at the ends of clips, for keypoints that have any difference.
+    """
+    length = len(errors) + 2
+    out = np.full((len(frames), errors.shape[1]), np.nan)
+    inner = (frames > 0) & (frames < length - 1)
+    out[inner] = errors[frames[inner] - 1]
+    for clip in _arrays.segments(length, cuts) if official else ():
+        ends = (frames == clip.start) | (frames == clip.stop - 1)
+        moving = np.isfinite(errors[clip.start : max(clip.stop - 2, clip.start)]).any(axis=0)
+        out[np.ix_(ends, moving)] = 0.0
+    return out
 
 
 def worst_frames(errors: Floats, fraction: float) -> npt.NDArray[np.intp]:
