@@ -66,12 +66,13 @@ def from_axis_angle(v: npt.ArrayLike) -> Floats:
         By Rodrigues' formula; exact down to angles of zero.
     """
     w = _finite(v, 3, "axis-angle vectors")
-    angle = np.linalg.norm(w, axis=-1)[..., None, None]
     k = _cross_matrix(w)
-    # sin(a)/a and (1 - cos a)/a²; np.sinc(x) is sin(πx)/(πx) and right at 0.
-    return np.asarray(
-        np.eye(3) + np.sinc(angle / np.pi) * k + 0.5 * np.sinc(angle / (2 * np.pi)) ** 2 * (k @ k)
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # an angle beyond all bounds is missing
+        angle = np.linalg.norm(w, axis=-1)[..., None, None]
+        # sin(a)/a and (1 - cos a)/a²; np.sinc(x) is sin(πx)/(πx) and right at 0.
+        return np.asarray(
+            np.eye(3) + np.sinc(angle / np.pi) * k + 0.5 * np.sinc(angle / (2 * np.pi)) ** 2 * (k @ k)
+        )
 
 
 def to_axis_angle(R: npt.ArrayLike) -> Floats:

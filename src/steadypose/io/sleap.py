@@ -38,9 +38,9 @@ def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
     with _h5.opened(probe) as file:
         nodes = _h5.texts(probe, file, "node_names")
         found = _h5.texts(probe, file, "track_names") if "track_names" in file else []
-        tracks = _h5.dataset(probe, file, "tracks")[()]
-        scores = _h5.dataset(probe, file, "point_scores")[()] if "point_scores" in file else None
-        edges = _h5.dataset(probe, file, "edge_inds")[()] if "edge_inds" in file else np.empty((0, 2))
+        tracks = np.asarray(_h5.dataset(probe, file, "tracks")[()])
+        scores = np.asarray(_h5.dataset(probe, file, "point_scores")[()]) if "point_scores" in file else None
+        edges = np.asarray(_h5.dataset(probe, file, "edge_inds")[()] if "edge_inds" in file else [])
     if tracks.dtype.kind != "f" or tracks.ndim != 4:
         raise probe.error(
             "tracks", "floats of shape (tracks, 2, nodes, frames)", f"{tracks.dtype} {tracks.shape}"
@@ -69,7 +69,8 @@ def _layout(nodes: list[str], edges: npt.NDArray[Any]) -> Skeleton:
     """The file's own edges are the bones, where it has any."""
     named = Skeleton.from_names(nodes, "sleap")
     if (
-        edges.ndim != 2
+        edges.dtype.kind not in "iu"
+        or edges.ndim != 2
         or edges.shape[1] != 2
         or not len(edges)
         or not 0 <= edges.min() <= edges.max() < len(nodes)
