@@ -9,7 +9,8 @@ from typing import Any
 
 from steadypose.cli._files import Job, write_out
 from steadypose.cli._options import Reading
-from steadypose.refine import refine
+from steadypose.refine import DEFAULT_METHOD, Tuning, refine, tune
+from steadypose.refine.tune import Objective
 from steadypose.sequence import BodyMotion, Motion, PoseSequence
 
 
@@ -25,8 +26,8 @@ class Work:
         How to read the file.
     stream
         The only sequence to refine; None: all.
-    truth, objective
-        For tuning; None: not tuned.
+    truth, objective, target_accel
+        For :func:`steadypose.tune`; without truth nothing is tuned.
     to
         Format of the result; None: the input's.
     page
@@ -39,7 +40,8 @@ class Work:
     reading: Reading
     stream: str | None = None
     truth: Path | None = None
-    objective: str = "mpjpe"
+    objective: Objective = "mpjpe"
+    target_accel: float | None = None
     to: str | None = None
     page: Path | None = None
     force: bool = False
@@ -50,10 +52,12 @@ class Work:
             job.target.parent.mkdir(parents=True, exist_ok=True)
         before: dict[str, Any] = self.reading.read(job.source, self.stream)
         chosen = [self.stream] if self.stream is not None else list(before)
-        settings, truth = dict(self.settings), None
+        settings, truth, tuned = dict(self.settings), None, {}
         if self.truth is not None:
             truth = Reading(fps=self.reading.fps).main(self.truth)
-            settings |= self._tuned(before[chosen[0]], truth)
+            found = self._tune(before[chosen[0]], truth)
+            settings |= found.params
+            tuned = {"tuned": dict(found.params), "tuning": str(found).splitlines()}
         after = {name: refine(m, **settings) if name in chosen else m for name, m in before.items()}
         kept = None if job.named else before[chosen[0]].source.format
         write_out(after, job.target, self.to or kept, self.force)
@@ -67,11 +71,24 @@ class Work:
         return {
             "input": job.label or str(job.source),
             "output": None if job.target is None else str(job.target),
+            **tuned,
             "streams": {name: _change(before[name], after[name]) for name in chosen},
         }
 
-    def _tuned(self, motion: Motion, truth: Motion) -> dict[str, float]:
-        raise NotImplementedError
+    def _tune(self, motion: Motion, truth: Motion) -> Tuning:
+        fixed = dict(self.settings)
+        method = fixed.pop("method")
+        for stage in ("outliers", "swaps"):
+            if fixed[stage] is None:  # as refine takes it
+                fixed[stage] = method is None
+        return tune(
+            motion,
+            truth,
+            method or DEFAULT_METHOD,
+            objective=self.objective,
+            target_accel=self.target_accel,
+            **fixed,
+        )
 
 
 def _change(before: Motion, after: Motion) -> dict[str, Any]:

@@ -63,6 +63,7 @@ def refine(
     confidence: Annotated[bool, Parameter(group=METHOD)] = True,
     tune: Annotated[Path | None, Parameter(group=METHOD)] = None,
     objective: Annotated[Literal["mpjpe", "accel"], Parameter(group=METHOD)] = "mpjpe",
+    target_accel: Annotated[float | None, Parameter(group=METHOD, validator=Number(gt=0))] = None,
     stream: Annotated[str | None, Parameter(group=METHOD)] = None,
     parameters: Parameters | None = None,
     reading: o.Reading | None = None,
@@ -99,7 +100,9 @@ def refine(
     tune
         A file with the truth: search the method's parameters that come closest to it.
     objective
-        What --tune lowers: the error alone, or the error without more acceleration error than now.
+        What --tune lowers: the error; or the acceleration error, among what leaves the error no higher.
+    target_accel
+        For --tune: the lowest error among what has at most this acceleration error.
     stream
         Refine only this one of the file's sequences (steadypose info lists them).
     """
@@ -111,7 +114,7 @@ def refine(
         **({} if max_gap is None else {"max_gap": max_gap}),
         **given(parameters, method),
     }
-    work = Work(settings, reading or o.Reading(), stream, tune, objective, to, report, force)
+    work = Work(settings, reading or o.Reading(), stream, tune, objective, target_accel, to, report, force)
     if STDIO in inputs:
         if len(inputs) > 1:
             raise UsageError("stdin (-) cannot be mixed with other inputs")
@@ -145,7 +148,8 @@ def _run(jobs: list[Job], work: Work, json: bool, quiet: bool) -> int:
             complain(str(e))
             failed += 1
         else:
-            say(summary(done[-1]), quiet=quiet)
+            for line in (*done[-1].get("tuning", ()), summary(done[-1])):
+                say(line, quiet=quiet)
     if json:
         print_json(done)
     if failed:
