@@ -201,6 +201,32 @@ def test_rotations_stay_rotations_and_gaps_are_turned_through(method):
     assert jitter(out.rotations.reshape(60, 1, 5, 9)) < 0.9 * jitter(m.rotations.reshape(60, 1, 5, 9))
 
 
+def test_a_body_that_is_never_there_stays_missing():
+    m = motion(persons=2)
+    r, t = m.rotations.copy(), m.translation.copy()
+    r[:, 1], t[:, 1] = np.nan, np.nan
+    out = refine(sp.BodyMotion(r, m.times, m.skeleton, translation=t))
+    assert not out.valid[:, 1].any()
+    assert np.isnan(out.translation[:, 1]).all()
+    assert np.isfinite(out.translation[:, 0]).all()
+
+
+def test_far_from_the_origin_a_path_loses_nothing():
+    m = motion()
+    far = sp.BodyMotion(m.rotations, m.times, m.skeleton, translation=m.translation + 5e4)
+    assert np.abs(refine(far).translation - 5e4 - refine(m).translation).max() < 1e-4
+
+
+def test_history_says_what_was_done_and_not_what_was_not():
+    seq = holes(poses(step=0.1), np.s_[30:33, 0, 3])
+    x = seq.positions.copy()
+    x[60, 1, 9] += 300
+    out = refine(sp.PoseSequence.from_array(x, fps=30, skeleton="coco17"))
+    assert out.history[-1].startswith("refine: adaptive(")
+    assert "1 outliers removed; 4 keypoints filled" in out.history[-1]
+    assert "swapped" not in out.history[-1]
+
+
 def test_rotations_do_not_care_about_signs_and_wraps():
     """A full turn at constant speed crosses ±180°: the result is the same turn."""
     angle = np.linspace(0, 4 * np.pi, 200)

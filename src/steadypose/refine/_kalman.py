@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.floating[Any]]
 EXCERPT, EXCERPTS = 2000, 10  # frames and number of pieces of a long recording that tell its noise and motion
 CURVES_BUDGET = 1 << 23  # numbers smoothed together, so that temporaries stay small beside a long recording
 USUAL_CUTOFF = 3.5  # Hz: what a curve too short to say otherwise gets
-MOTION_BAND = 3.0  # Hz: the acceleration of a moving body is about white up to here
+MOTION_BAND = 7.0  # Hz: the acceleration of a moving body is taken as white up to here
 TAIL = 2.5  # a sample this many typical distances off counts half
 LEAST_BELIEF = 0.005
 

@@ -83,11 +83,11 @@ class Refiner:
         frames, persons, keypoints, dims = seq.shape
         if persons == 0:
             return seq.with_positions(seq.positions, f"refine: {self.describe()}; no person")
-        done = []
+        counts = {}
         x = seq.positions
         if self.swaps:
             x, swapped = repair_swaps(x, seq.confidence, seq.times, seq.skeleton)
-            done.append(f"{int(swapped.any(axis=2).sum())} frames with left and right swapped back")
+            counts["frames with left and right swapped back"] = int(swapped.any(axis=2).sum())
         values = x.reshape(frames, persons * keypoints, dims)
         valid: Bools = np.all(np.isfinite(values), axis=2)
         confidence = None if seq.confidence is None else seq.confidence.reshape(frames, -1)
@@ -98,11 +98,14 @@ class Refiner:
         if self.outliers:
             slips = find_outliers(values, valid, seq.times, size)
             valid &= ~slips
-            done.append(f"{int(slips.sum())} outliers removed")
+            counts["outliers removed"] = int(slips.sum())
         segments = find_segments(valid, seq.times, self.max_gap, cuts)
         out, filled = self._curves(values, valid, confidence, seq.times, size, segments)
-        done.append(f"{int(filled.sum())} keypoints filled")
-        note = "; ".join([f"refine: {self.describe()}, max_gap={self.max_gap:g}", *done])
+        counts["keypoints filled"] = int(filled.sum())
+        note = "; ".join(
+            [f"refine: {self.describe()}, max_gap={self.max_gap:g}"]
+            + [f"{n} {what}" for what, n in counts.items() if n]
+        )
         return seq.with_positions(out.reshape(seq.shape), note, filled.reshape(seq.shape[:3]))
 
     def _rotations(self, motion: BodyMotion) -> BodyMotion:
@@ -118,9 +121,7 @@ class Refiner:
         if motion.translation is not None:
             where: Bools = np.all(np.isfinite(motion.translation), axis=2)
             path = motion.translation
-            start = (
-                np.nanmean(path, axis=0, keepdims=True) if where.any() else 0.0
-            )  # keep single precision small
+            start = path[where].mean(axis=0) if where.any() else np.zeros(3)  # keeps single precision small
             follow = Gaussian(self.filter.sigma) if isinstance(self.filter, Slerp) else self.filter
             height = 1.7 / {"m": 1.0, "cm": 0.01, "mm": 0.001}.get(motion.unit, 1.0)
             moved, _ = Refiner(follow, self.max_gap)._curves(
