@@ -14,8 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from steadypose.errors import DataError
 from steadypose.io._probe import Probe
 from steadypose.io._torch import Tensor
+from steadypose.sequence import PoseSequence
+from steadypose.skeleton import Skeleton
 
 Array = npt.NDArray[Any]
 Path = tuple[Any, ...]
@@ -43,11 +46,12 @@ class Rows:
 
     def scatter(self, values: Array, dtype: npt.DTypeLike) -> Array:
         """Values of the rows as (frames, persons, …); NaN where a person is absent."""
-        if (self.frames, 1) == (len(values), self.persons) and (np.diff(self.frame) > 0).all():
-            return values[:, None].astype(dtype, copy=False)
-        grid = np.full((self.frames, self.persons, *values.shape[1:]), np.nan, dtype)
-        grid[self.frame, self.person] = values
-        return grid
+        with np.errstate(over="ignore"):  # what a type cannot hold becomes infinite, that is, missing
+            if (self.frames, 1) == (len(values), self.persons) and (np.diff(self.frame) > 0).all():
+                return values[:, None].astype(dtype, copy=False)
+            grid = np.full((self.frames, self.persons, *values.shape[1:]), np.nan, dtype)
+            grid[self.frame, self.person] = values
+            return grid
 
     def gather(self, grid: Array) -> Array:
         """The reverse of :meth:`scatter`."""
@@ -144,7 +148,8 @@ class Values:
         return original
 
     def encode(self, original: Array, new: Array) -> Array:
-        old = original.astype(new.dtype)
+        with np.errstate(over="ignore"):
+            old = original.astype(new.dtype)
         return np.where((old == new) | (~np.isfinite(old) & np.isnan(new)), original, new)
 
 
@@ -283,5 +288,25 @@ def put_at(content: Any, path: Path, values: Array) -> None:
         content[path[-1]] = old.with_values(values.reshape(old.shape))
         return
     a = np.asarray(old)
-    fresh = values.reshape(a.shape).astype(a.dtype if a.dtype.kind == "f" else np.float64)
+    with np.errstate(over="ignore"):
+        fresh = values.reshape(a.shape).astype(a.dtype if a.dtype.kind == "f" else np.float64)
     content[path[-1]] = fresh.tolist() if isinstance(old, list) else fresh
+
+
+def in_layout(motion: PoseSequence, layout: Skeleton, format: str) -> PoseSequence:
+    """A sequence in the one layout that a new file of a format has, by name.
+
+    Raises
+    ------
+    DataError
+        If it has keypoints that the layout has not: they would be lost without a word.
+    """
+    if motion.skeleton.keypoints == layout.keypoints:
+        return motion
+    mine, _ = motion.skeleton.common(layout)
+    if len(mine) < len(motion.skeleton):
+        lost = next(n for k, n in enumerate(motion.skeleton.keypoints) if k not in mine)
+        raise DataError(
+            f"{format} holds the keypoints of {layout.name}, found {lost!r} ({motion.skeleton.name})"
+        )
+    return motion.remap(layout)

@@ -87,7 +87,7 @@ FORMATS: dict[str, Format] = {
         Format("videopose3d", "VideoPose3D data_2d / data_3d", ".npz", ("2d", "3d")),
         Format("smoothnet", "SmoothNet's data layout", ".npz", ("rotations", "2d", "3d")),
         Format("mediapipe-npz", "MediaPipe: image and world landmarks", ".npz", ("3d",)),
-        Format("plain", "Plain NumPy array: (frames, persons, keypoints, dims)", ".npz", ("2d", "3d", "rotations")),
+        Format("plain", "Plain arrays: (frames, persons, keypoints, dims)", ".npz", ("2d", "3d", "rotations")),
         # HDF5
         Format("sleap", "SLEAP analysis", ".h5", ("2d",), "formats"),
         Format("deeplabcut-h5", "DeepLabCut tables", ".h5", ("2d", "3d"), "formats"),

@@ -39,7 +39,8 @@ class AxisAngle:
     """Axis times angle in radians, shape (rows, joints, 3)."""
 
     def decode(self, original: Array) -> Array:
-        return rot.from_axis_angle(original.astype(np.float64))
+        with np.errstate(over="ignore", invalid="ignore"):  # absurd angles give matrices that are refused
+            return rot.from_axis_angle(original.astype(np.float64))
 
     def encode(self, original: Array, new: Array) -> Array:
         v = original.astype(np.float64)

@@ -18,7 +18,7 @@ from steadypose.errors import SteadyposeError
 from steadypose.io import _pickle
 from steadypose.io._check import in_unit
 from steadypose.io._check import one_person as check_one_person
-from steadypose.io._fields import VALUES, Array, Columns, Field, Place, need, numeric
+from steadypose.io._fields import VALUES, Array, Columns, Field, Place, in_layout, need, numeric
 from steadypose.io._probe import Probe, ReadOptions, tie, timeline
 from steadypose.io._smpl import (
     AXIS_ANGLE,
@@ -120,8 +120,7 @@ def _new(streams: Mapping[str, Motion]) -> dict[str, Array]:
             content |= {"smpl_poses": made.poses[:, 0], "smpl_scaling": np.array([100.0])}
             content["smpl_trans"] = 100 * made.trans[:, 0]
         elif motion.shape[3] == 3:
-            coco = layouts()["coco17"]
-            named = motion if motion.skeleton.keypoints == coco.keypoints else motion.remap(coco)
+            named = in_layout(motion, layouts()["coco17"], "aist")
             content["keypoints3d_optim"] = in_unit(named, "cm")[:, 0].astype(np.float64)
         else:
             raise SteadyposeError(

@@ -18,7 +18,7 @@ from steadypose.errors import SteadyposeError
 from steadypose.io import _npy
 from steadypose.io._check import in_unit
 from steadypose.io._check import one_person as check_one_person
-from steadypose.io._fields import VALUES, Array, Field, Place, need, numeric
+from steadypose.io._fields import VALUES, Array, Field, Place, in_layout, need, numeric
 from steadypose.io._probe import Probe, ReadOptions, tie, timeline
 from steadypose.io._smpl import Kept, Part, Points, filled_in, one_person
 from steadypose.sequence import Motion, PoseSequence, Space, Unit
@@ -67,8 +67,7 @@ def _new(streams: Mapping[str, Motion]) -> dict[str, Array]:
         if not isinstance(motion, PoseSequence) or motion.shape[3] != 3:
             raise SteadyposeError(f"mediapipe-npz holds 3D landmarks, found another kind in {name!r}")
         check_one_person(motion, "mediapipe-npz")
-        layout = layouts()["mediapipe33"]
-        named = motion if motion.skeleton.keypoints == layout.keypoints else motion.remap(layout)
+        named = in_layout(motion, layouts()["mediapipe33"], "mediapipe-npz")
         image = motion.space == "image"
         key = "image" if image else "world"
         if key in content:

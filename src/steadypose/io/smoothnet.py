@@ -18,9 +18,9 @@ import numpy as np
 from steadypose._layouts import layouts
 from steadypose.errors import SteadyposeError
 from steadypose.io import _npy
-from steadypose.io._check import in_unit
+from steadypose.io._check import frame_numbers, in_unit
 from steadypose.io._check import one_person as check_one_person
-from steadypose.io._fields import VALUES, Array, Field, Place, need, numeric
+from steadypose.io._fields import VALUES, Array, Field, Place, in_layout, need, numeric
 from steadypose.io._people import image_unit, length_unit
 from steadypose.io._probe import Probe, ReadOptions, tie, timeline
 from steadypose.io._smpl import AXIS_ANGLE, Body, Kept, Part, Points, filled_in, new_of_one, one_person
@@ -139,7 +139,11 @@ def _skeleton(count: int, layout: str | None, options: ReadOptions, place: str, 
         return chosen
     if count == 17 and layout is not None:
         return layouts()[layout]
-    return LSP14 if count == 14 else layouts()["smpl24"] if count == 24 else numbered(count)
+    return _by_count(count)
+
+
+def _by_count(count: int) -> Skeleton:
+    return {14: LSP14, 24: layouts()["smpl24"]}.get(count) or numbered(count)
 
 
 def _body(content: Mapping[str, Any], index: int, count: int, probe: Probe) -> Body:
@@ -160,15 +164,17 @@ def _body(content: Mapping[str, Any], index: int, count: int, probe: Probe) -> B
 
 def _new(streams: Mapping[str, Motion]) -> dict[str, Array]:
     rows: dict[str, list[Array]] = {}
-    for name, motion in streams.items():
+    for index, motion in enumerate(streams.values()):
         if isinstance(motion, PoseSequence):
             check_one_person(motion, "smoothnet")
+            if len(motion.skeleton) in (14, 24):
+                motion = in_layout(motion, _by_count(len(motion.skeleton)), "smoothnet")
             dims = motion.shape[3]
             x = in_unit(motion, "m") if dims == 3 else motion.positions
             rows.setdefault(f"joints_{dims}d", []).append(x.reshape(len(x), -1))
         else:
             rows.setdefault("pose", []).append(new_of_one(motion, (24,), "smoothnet").poses[:, 0])
-        frames = np.array([f"{name}/{k:06d}.jpg" for k in range(len(motion.times))])
+        frames = np.array([f"{index}/{k:06d}.jpg" for k in frame_numbers(motion)])
         rows.setdefault("imgname", []).append(frames)
     if len(rows) != 2:
         raise SteadyposeError("smoothnet: expected sequences of one kind (2D, 3D or SMPL) for a new file")

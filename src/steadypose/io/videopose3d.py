@@ -19,7 +19,7 @@ from steadypose.errors import SteadyposeError
 from steadypose.io import _npy
 from steadypose.io._check import in_unit
 from steadypose.io._check import one_person as check_one_person
-from steadypose.io._fields import Array, Columns, Field, Place, numeric
+from steadypose.io._fields import Array, Columns, Field, Place, in_layout, numeric
 from steadypose.io._fields import Path as Inside
 from steadypose.io._probe import Probe, ReadOptions, tie, timeline
 from steadypose.io._smpl import Kept, Part, Points, filled_in, one_person
@@ -120,21 +120,27 @@ def _skeleton(
         if len(chosen) != count:
             raise probe.error(place, f"{len(chosen)} keypoints ({chosen.name})", str(count))
         return chosen
-    if dims == 3 and count == 32:
-        return H36M32
-    name = "h36m17" if dims == 3 and count == 17 else _named(content, probe) if dims == 2 else None
+    if dims == 3:
+        return _in_space(count)
+    name = _named(content, probe)
     return layouts()[name] if name is not None and count == 17 else numbered(count)
+
+
+def _in_space(count: int) -> Skeleton:
+    return {17: layouts()["h36m17"], 32: H36M32}.get(count) or numbered(count)
 
 
 def _named(content: Mapping[str, Any], probe: Probe) -> str | None:
     if "metadata" not in content:
         return None
     metadata = _mapping(content, "metadata", probe)
-    if metadata.get("layout_name") in _LAYOUTS:
-        return _LAYOUTS[metadata["layout_name"]]
+    name = metadata.get("layout_name")
+    if isinstance(name, str) and name in _LAYOUTS:
+        return _LAYOUTS[name]
     sides = metadata.get("keypoints_symmetry")
     if isinstance(sides, (list, tuple)) and len(sides) == 2 and isinstance(sides[0], (list, tuple)):
-        return _LEFT.get(tuple(sides[0]))
+        left = tuple(int(k) if isinstance(k, (int, np.integer)) else -1 for k in sides[0])
+        return _LEFT.get(left)
     return None
 
 
@@ -152,6 +158,8 @@ def _new(streams: Mapping[str, Motion]) -> dict[str, Array]:
         subject, action, *camera = name.split("/") if name.count("/") else ("subject", name)
         actions = nested.setdefault(subject, {})
         if dims == {3}:
+            if len(motion.skeleton) in (17, 32):
+                motion = in_layout(motion, _in_space(len(motion.skeleton)), "videopose3d")
             actions["/".join((action, *camera))] = np.array(in_unit(motion, "m")[:, 0])
         else:
             actions.setdefault(action, []).append(np.array(in_unit(motion, "px")[:, 0]))
