@@ -79,10 +79,10 @@ def float_bytes(values: npt.NDArray[np.float32], processor: Processor) -> bytes:
 def parse(probe: Probe) -> Header:
     """Header and parameters; raises FormatError naming the byte of what cannot be."""
     data = probe.data
-    if len(data) < 2 * BLOCK or data[1] != 0x50:
-        raise probe.error(
-            "byte 1", "a C3D file (0x50)", f"{data[1]:#x}" if len(data) > 1 else "the end of the file"
-        )
+    if len(data) < 2 * BLOCK:
+        raise probe.error("", f"a C3D file of {2 * BLOCK} bytes or more", f"{len(data)} bytes")
+    if data[1] != 0x50:
+        raise probe.error("byte 1", "a C3D file (0x50)", f"{data[1]:#x}")
     section = (data[0] - 1) * BLOCK
     if section < BLOCK or section + 4 > len(data):
         raise probe.error(
