@@ -252,7 +252,7 @@ def _check_spaces(pred: PoseSequence, truth: PoseSequence, rooted: bool, notes: 
 
 def _relative(x: Array, root: list[int] | None, keypoints: list[int], scale: float) -> Array:
     """Some keypoints minus the root, scaled; single precision like its source."""
-    out = x[:, :, keypoints]
+    out = x.take(keypoints, axis=2)  # unlike an index, keeps the order in memory, on which speed depends
     if root is not None:
         out = out - x[:, :, root].mean(axis=2, keepdims=True)
     return out if scale == 1.0 else out * np.float32(scale)

@@ -97,22 +97,14 @@ def _correlate(sums: Floats, a: Array, b: Array, at: slice, reach: int, root: Ro
         if hi <= lo:
             continue
         mine, theirs = slice(lo + offset, hi + offset), slice(lo, hi)
-        sums[0, i] += _product(v[mine], u[theirs])
-        sums[1, i] += _product(power_v[mine], seen_u[theirs])
-        sums[2, i] += _product(seen_v[mine], power_u[theirs])
+        sums[0, i] += float(np.vdot(v[mine], u[theirs]))
+        sums[1, i] += float(np.vdot(power_v[mine], seen_u[theirs]))
+        sums[2, i] += float(np.vdot(seen_v[mine], power_u[theirs]))
 
 
 def _velocities(x: Floats) -> tuple[Array, Array, Array]:
     """First differences with 0 where missing, where they are there (1 or 0), and their squared lengths."""
-    v = np.diff(x, axis=0).astype(np.float32)
+    v = np.diff(x, axis=0).astype(np.float32, order="C")  # or every slice of it would be copied
     seen = np.asarray(np.isfinite(v).all(axis=-1, keepdims=True))
     v = np.where(seen, v, np.float32(0))
     return v, seen[..., 0].astype(np.float32), np.einsum("fkd,fkd->fk", v, v)
-
-
-def _product(a: Array, b: Array) -> float:
-    """Sum of products, frame by frame first: single precision would lose digits in one long sum.
-
-    Not ``np.vdot``: its threads wait for each other where cores are busy, ten times longer than they compute.
-    """
-    return float(np.einsum("fi,fi->f", a.reshape(len(a), -1), b.reshape(len(b), -1)).sum(dtype=np.float64))
