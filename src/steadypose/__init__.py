@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from steadypose.errors import DataError, FormatError, MissingExtraError, SteadyposeError
     from steadypose.io import detect, formats, read, read_streams, write
     from steadypose.metrics import evaluate
-    from steadypose.refine import refine, tune
+    from steadypose.refine import refine
+    from steadypose.refine.tune import tune
     from steadypose.sequence import BodyMotion, PoseSequence
     from steadypose.skeleton import Skeleton
 
