@@ -76,20 +76,12 @@ def _no_collection() -> Iterator[None]:
 def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
     """The "2d" and "3d" keypoints of a folder, an archive or a single file."""
     archive = files.load(probe)
-    people, file, entry, frame, names = _people_of(archive, probe)
-    numbers = _frame_numbers(names, probe)
-    order = sorted(range(len(names)), key=numbers.__getitem__)
-    rank = np.empty(len(names), np.intp)
-    rank[order] = np.arange(len(names))
-    at = rank[np.asarray(frame, np.intp)]
-    sorted_numbers = [numbers[i] for i in order]
-
-    def place(key: str, n: int) -> str:
-        return f"{file[n]}, people[{entry[n]}].{key}"
-
+    people = _people_of(archive, probe)
+    names = people.names
+    numbers, rank = _people.in_order(_frame_numbers(names, probe))
     blocks, lengths = {}, {}
     for stream, dims in DIMS.items():
-        x, parts = _blocks(people, stream, dims + 1, place, probe)
+        x, parts = _blocks(people, stream, dims + 1, probe)
         if parts:
             blocks[stream], lengths[stream] = x, parts
     if not blocks:
@@ -97,15 +89,15 @@ def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
     absent = {stream: _mark_missing(x) for stream, x in blocks.items()}
     main = next(iter(blocks.values()))
     slots = _people.who(
-        _ids(people),
+        _ids(people.entries),
         main[..., :-1],
-        at,
-        sorted_numbers,
+        rank[people.file],
+        numbers,
         main[..., -1],
-        lambda n: f"{file[n]}, people[{entry[n]}]",
+        people.place,
         probe,
     )
-    times, notes = timeline(_people.since_first(sorted_numbers), options)
+    times, notes = timeline(_people.since_first(numbers), options)
     if slots.note:
         notes.append(slots.note)
     streams: dict[str, Motion] = {}
@@ -124,15 +116,14 @@ def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
             history=(*notes, *how, *how_unit),
         )
     positions = {name: m.positions for name, m in streams.items() if isinstance(m, PoseSequence)}
-    frames = [names[i] for i in order]
     document = _Document(
         slots=slots,
         positions=positions,
-        numbers=tuple(sorted_numbers),
+        numbers=numbers,
         archive=archive,
-        frames=frames,
-        file=file,
-        entry=entry,
+        frames=[names[i] for i in np.argsort(rank)],
+        file=[names[i] for i in people.file],
+        entry=people.entry.tolist(),
         lengths=lengths,
         absent=absent,
     )
@@ -173,16 +164,24 @@ def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:
     files.save(kept.archive.changed(new), target)
 
 
-def _people_of(
-    archive: files.Archive, probe: Probe
-) -> tuple[list[dict[str, Any]], list[str], list[int], list[int], list[str]]:
-    """Every person: the entry, its file, its place there and its frame; and the names of the frames."""
-    people: list[dict[str, Any]] = []
-    file: list[str] = []
-    entry: list[int] = []
-    frame: list[int] = []
+@dataclass(frozen=True, eq=False)
+class _People:
+    """Everybody in the file: person n is ``people[entry[n]]`` of the file ``names[file[n]]``."""
+
+    entries: list[dict[str, Any]]
+    names: list[str]
+    file: npt.NDArray[np.intp]
+    entry: npt.NDArray[np.intp]
+
+    def place(self, n: int) -> str:
+        return f"{self.names[self.file[n]]}, people[{self.entry[n]}]"
+
+
+def _people_of(archive: files.Archive, probe: Probe) -> _People:
+    entries: list[dict[str, Any]] = []
     names: list[str] = []
-    strange: dict[str, str] = {}  # JSON files that are no frames, and why
+    counts: list[int] = []
+    strange: dict[str, tuple[str, str, str]] = {}  # JSON files that are no frames, and why
     loads = orjson.loads
     for name, raw in archive.content.items():
         if name[-5:].lower() != ".json":
@@ -190,30 +189,30 @@ def _people_of(
         try:
             here = loads(raw)["people"]
         except orjson.JSONDecodeError as e:
-            strange[name] = f"line {e.lineno} column {e.colno}|JSON|{e.msg}"
+            strange[name] = (f"{name}, line {e.lineno} column {e.colno}", "JSON", e.msg)
             continue
         except (KeyError, TypeError, IndexError):
-            strange[name] = '|an object with "people"|none'
+            strange[name] = (name, 'an object with "people"', "none")
             continue
         if type(here) is not list:
             raise probe.error(f"{name}, people", "a list", _people.kind(here))
-        for i, one in enumerate(here):
-            if type(one) is not dict:
-                raise probe.error(f"{name}, people[{i}]", "an object", _people.kind(one))
-            people.append(one)
-            file.append(name)
-            entry.append(i)
-            frame.append(len(names))
+        entries += here
         names.append(name)
+        counts.append(len(here))
     # A stray file beside the frames is none of ours, but one that is named like them should have been one.
     patterns = {files.pattern(n) for n in names} if strange else set()
     for name, why in strange.items():
         if not names or files.pattern(name) in patterns:
-            place, expected, found = why.split("|")
-            raise probe.error(", ".join(p for p in (name, place) if p), expected, found)
+            raise probe.error(*why)
     if not names:
         raise probe.error("", "JSON files, one a frame", "none")
-    return people, file, entry, frame, names
+    file = np.repeat(np.arange(len(names)), counts)
+    entry = np.arange(len(entries)) - np.repeat(np.cumsum(counts) - counts, counts)
+    people = _People(entries, names, file, entry)
+    for n, one in enumerate(entries):
+        if type(one) is not dict:
+            raise probe.error(people.place(n), "an object", _people.kind(one))
+    return people
 
 
 def _frame_numbers(names: list[str], probe: Probe) -> list[int]:
@@ -231,22 +230,23 @@ def _frame_numbers(names: list[str], probe: Probe) -> list[int]:
 
 
 def _blocks(
-    people: list[dict[str, Any]], stream: str, stride: int, place: Any, probe: Probe
+    people: _People, stream: str, stride: int, probe: Probe
 ) -> tuple[npt.NDArray[np.float64], dict[str, int]]:
     """Everybody's keypoints (people, keypoints, stride) of one stream, and how many each part has."""
     blocks = []
     lengths: dict[str, int] = {}
     for part in PARTS:
         key = f"{part}_keypoints_{stream}"
-        rows = [one.get(key) for one in people]
+        rows = [one.get(key) for one in people.entries]
         if not any(rows):
             continue
         at = [n for n, row in enumerate(rows) if row]
         full = [row for row in rows if row]
-        values = _people.block(full, lambda i, key=key, at=at: place(key, at[i]), probe)  # type: ignore[misc]
+        spot = partial(_spot, people, at, key)
+        values = _people.block(full, spot, probe)
         if values.shape[1] % stride:
             expected = f"a multiple of {stride} numbers ({'x, y' if stride == 3 else 'x, y, z'}, confidence)"
-            raise probe.error(place(key, at[0]), expected, str(values.shape[1]))
+            raise probe.error(spot(0), expected, str(values.shape[1]))
         block = values.reshape(len(at), -1, stride)
         if len(at) < len(rows):
             some, block = block, np.full((len(rows), *block.shape[1:]), np.nan)
@@ -254,12 +254,14 @@ def _blocks(
         blocks.append(block)
         lengths[part] = block.shape[1]
         if part in _LAYOUTS and block.shape[1] != len(find_skeleton(_LAYOUTS[part])):
-            raise probe.error(
-                place(key, at[0]), f"{len(find_skeleton(_LAYOUTS[part]))} keypoints", str(block.shape[1])
-            )
+            raise probe.error(spot(0), f"{len(find_skeleton(_LAYOUTS[part]))} keypoints", str(block.shape[1]))
     if len(blocks) == 1:
         return blocks[0], lengths
     return np.concatenate(blocks, axis=1) if blocks else np.empty((0, 0, stride)), lengths
+
+
+def _spot(people: _People, at: list[int], key: str, i: int) -> str:
+    return f"{people.place(at[i])}.{key}"
 
 
 def _mark_missing(x: npt.NDArray[np.float64]) -> float:
@@ -278,12 +280,11 @@ def _mark_missing(x: npt.NDArray[np.float64]) -> float:
 
 def _ids(people: list[dict[str, Any]]) -> list[int | None]:
     """``person_id`` where OpenPose tracked; it is [-1] where it did not."""
-    ids: list[int | None] = []
-    for one in people:
-        value = one.get("person_id")
-        value = value[0] if isinstance(value, list) and value else value
-        ids.append(value if type(value) is int and value >= 0 else None)
-    return ids
+    given = [one.get("person_id") for one in people]
+    if given.count([-1]) == len(given):
+        return [None] * len(given)
+    first = [value[0] if isinstance(value, list) and value else value for value in given]
+    return [value if type(value) is int and value >= 0 else None for value in first]
 
 
 def _skeleton(
