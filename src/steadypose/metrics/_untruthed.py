@@ -48,8 +48,8 @@ def jitter(
     fps
         Frames per second.
     protocol
-        The default divides m/s³ by 10, which is the unit that EMDB names (10 m/s³); ``"official"`` divides by
-        100, as its released code does under the same name. They differ by a factor of ten.
+        The default divides m/s³ by 10, which is the unit that EMDB names (10 m/s³), as WHAM's evaluation does;
+        ``"official"`` divides by 100, the factor on record for EMDB's own evaluation. Compare like with like.
 
     Notes
     -----
