@@ -153,6 +153,9 @@ def test_every_sequence_of_a_file_is_refined_or_the_one_asked_for(run: Run, here
 def test_a_page_beside_the_result(run: Run, here: Path) -> None:
     code, _, _ = run("refine", "takes/a.json", "--report", "page.html")
     assert code == 0 and (here / "page.html").read_text("utf-8").lstrip().lower().startswith("<!doctype html")
+    code, _, err = run("refine", "takes/a.json", "--report", "page.html", "-o", "other.json")
+    assert code == 1 and "page.html: exists already" in err
+    assert not (here / "other.json").exists()
 
 
 # --- refine: methods
@@ -204,6 +207,7 @@ def test_tuning(run: Run, here: Path) -> None:
         (["--unit", "inch"], "There are px"),
         (["-o", "-", "--json"], "cannot both go to stdout"),
         (["-"], "cannot be mixed"),
+        (["--objective", "accel"], "belong to --tune"),
     ],
 )
 def test_usage_errors(run: Run, here: Path, argv: list[str], words: str) -> None:

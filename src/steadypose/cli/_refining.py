@@ -9,6 +9,7 @@ from typing import Any
 
 from steadypose.cli._files import Job, write_out
 from steadypose.cli._options import Reading
+from steadypose.errors import SteadyposeError
 from steadypose.refine import DEFAULT_METHOD, Tuning, refine, tune
 from steadypose.refine.tune import Objective
 from steadypose.sequence import BodyMotion, Motion, PoseSequence
@@ -48,6 +49,9 @@ class Work:
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Refine one file and return what was done."""
+        for path in (job.target, self.page):
+            if path is not None and path.exists() and not self.force:  # before the work, not after it
+                raise SteadyposeError(f"{path}: exists already (--force replaces it)")
         if job.target is not None and job.make_folder:
             job.target.parent.mkdir(parents=True, exist_ok=True)
         before: dict[str, Any] = self.reading.read(job.source, self.stream)

@@ -114,6 +114,8 @@ def refine(
         **({} if max_gap is None else {"max_gap": max_gap}),
         **given(parameters, method),
     }
+    if tune is None and (target_accel is not None or objective != "mpjpe"):
+        raise UsageError("--objective and --target-accel belong to --tune")
     work = Work(settings, reading or o.Reading(), stream, tune, objective, target_accel, to, report, force)
     if STDIO in inputs:
         if len(inputs) > 1:
