@@ -74,6 +74,27 @@ def test_from_any_format_to_any_other(source: str, tmp_path: Path) -> None:
     assert wrong == {}
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_refined_motion_goes_back_into_its_file(format: str, tmp_path: Path) -> None:
+    path = sample(format, tmp_path, "a")
+    streams = sp.read_streams(path)
+    refined = {name: sp.refine(m) for name, m in streams.items()}
+    again = sp.read_streams(sp.write(refined, path.with_stem("b")))
+    assert list(again) == list(streams)
+    for name, motion in refined.items():
+        back = again[name]
+        assert back.persons == motion.persons
+        assert back.skeleton == motion.skeleton
+        np.testing.assert_allclose(back.times, motion.times)
+        if isinstance(motion, PoseSequence):
+            assert isinstance(back, PoseSequence)
+            np.testing.assert_array_equal(back.valid, motion.valid)
+            size = float(np.nanmax(np.abs(motion.positions)))
+            np.testing.assert_allclose(back.positions, motion.positions, atol=2e-4 * size)
+        else:
+            close(motion, back)
+
+
 def kind(motion: Motion) -> str:
     return f"{motion.shape[3]}d" if isinstance(motion, PoseSequence) else "rotations"
 
