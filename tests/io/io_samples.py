@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -120,3 +122,40 @@ def sample(format: str, folder: Path, name: str = "sample") -> Path:
         z.extractall(folder / name)
     packed.unlink()
     return folder / name
+
+
+def trc_file(
+    path: Path,
+    rows: list[str] | None = None,
+    names: tuple[str, ...] = ("LHip", "RHip"),
+    unit: str = "mm",
+    rate: str = "60",
+) -> Path:
+    """A TRC file of these rows (frame, time, coordinates), by default of three good ones."""
+    if rows is None:
+        rows = [f"{f + 1}\t{f / 60:.6f}\t" + "\t".join(["1.5"] * 3 * len(names)) for f in range(3)]
+    head = ["PathFileType\t4\t(X/Y/Z)\ta.trc", "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits",
+            f"{rate}\t{rate}\t{len(rows)}\t{len(names)}\t{unit}", "Frame#\tTime\t" + "\t\t\t".join(names),
+            "\t\t" + "\t".join(f"{a}{k + 1}" for k in range(len(names)) for a in "XYZ")]  # fmt: skip
+    path.write_text("\n".join([*head, *rows]) + "\n")
+    return path
+
+
+def openpose_folder(folder: Path, frames: list[list[list[float]]]) -> Path:
+    """A folder of one JSON a frame, each a list of people."""
+    folder.mkdir()
+    for n, people in enumerate(frames):
+        entries = [{"person_id": [-1], "pose_keypoints_2d": p} for p in people]
+        (folder / f"a_{n:012d}_keypoints.json").write_text(json.dumps({"version": 1.3, "people": entries}))
+    return folder
+
+
+def body(x: float, confidence: float = 0.9) -> list[float]:
+    """BODY_25 standing at x."""
+    return [v for k in range(25) for v in (x + 5 * (k % 5), 100.0 + 20 * k, confidence)]
+
+
+def read_positions(path: Path, **options: Any) -> PoseSequence:
+    motion = sp.read(path, **options)
+    assert isinstance(motion, PoseSequence)
+    return motion
