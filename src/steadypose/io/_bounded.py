@@ -97,7 +97,7 @@ class Reader:
         self.left = size if method is None else max(ALWAYS_ALLOWED, RATIO * size)
         self.position = 0
         # Of a small file that unfolds to a big one, the time is bounded too.
-        self._reads_left = 1_000_000 + 16 * size
+        self._reads_left = 2_000_000 + 16 * size
 
     def read(self, n: int) -> bytes:
         """Exactly ``n`` bytes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -35,27 +35,18 @@ def load(path: str | Path) -> Any:
     FormatError
         If the file is broken, needs a global that is not in the table, or unfolds to far more than its size.
     """
-    target = Path(path)
+    reader = None
     try:
-        with target.open("rb") as f:
-            method = compression(f.read(64))
+        with Path(path).open("rb") as f:
+            method, size = compression(f.read(64)), Path(path).stat().st_size
             f.seek(0)
-            return load_stream(target, f, target.stat().st_size, method)
+            reader = Reader(f, size, method)
+            return unpickle(reader, Machine(reader, size, method is not None))
+    except Broken as e:
+        place = "" if reader is None else f"byte {reader.position}"
+        raise FormatError(path, place, e.expected, e.found) from None
     except OSError as e:
         raise FormatError(path, "", "a readable file", e.strerror or str(e)) from None
-
-
-def load_stream(path: Path, file: BinaryIO, size: int, method: str | None = None, place: str = "") -> Any:
-    """The pickle in an open file; ``path`` and ``place`` are for messages."""
-    where = f"{place}, byte" if place else "byte"
-    try:
-        reader = Reader(file, size, method)
-    except Broken as e:
-        raise FormatError(path, place, e.expected, e.found) from None
-    try:
-        return unpickle(reader, Machine(reader, size, method is not None))
-    except Broken as e:
-        raise FormatError(path, f"{where} {reader.position}", e.expected, e.found) from None
 
 
 def load_npz(path: str | Path) -> dict[str, Any]:

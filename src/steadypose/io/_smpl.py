@@ -79,13 +79,14 @@ def nearest_axis_angle(R: npt.ArrayLike, reference: npt.ArrayLike) -> Array:
     """
     near = np.asarray(reference, np.float64)
     v = rot.to_axis_angle(R)
-    angle = np.linalg.norm(v, axis=-1, keepdims=True)
-    length = np.linalg.norm(near, axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        angle = np.linalg.norm(v, axis=-1, keepdims=True)
+        length = np.linalg.norm(near, axis=-1, keepdims=True)
         # A rotation by nothing has no axis of its own: whole turns are about the reference's.
         axis = np.where(angle > 1e-8, v / angle, np.where(length > 0, near / length, 0.0))
         turns = np.rint(((axis * near).sum(axis=-1, keepdims=True) - angle) / (2 * np.pi))
-    return np.asarray(v + 2 * np.pi * np.nan_to_num(turns) * np.nan_to_num(axis))
+        known = np.isfinite(axis).all(axis=-1, keepdims=True) & (np.abs(turns) < 1e6)
+        return np.where(known, v + 2 * np.pi * turns * axis, v)
 
 
 def check_rotations(matrices: Array, place: str, probe: Probe) -> None:

@@ -50,7 +50,7 @@ class Machine(pickle._Unpickler):
     """
 
     def __init__(self, reader: Reader, size: int, compressed: bool) -> None:
-        super().__init__(reader, encoding="latin1")  # type: ignore[arg-type]
+        super().__init__(reader, encoding="latin1")
         self.reader = reader
         # An empty container takes one byte in the file and sixty in memory; real ones hold something.
         self.containers_left = 1_000_000 + (size if compressed else size // 4)

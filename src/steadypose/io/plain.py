@@ -185,13 +185,15 @@ def _sequence(content: Mapping[str, Any], prefix: str, options: ReadOptions, pro
     skeleton = _skeleton(get, x.shape[2], options, place, probe)
     times, notes = _times(get, len(x), options, probe)
     history = _texts(get("history"))
+    with np.errstate(over="ignore"):  # too large for single precision is infinite, and that is missing
+        x = x.astype(np.float32)
     flat = x.shape[3] == 2
     unit, space = options.unit or _text(get("unit")), _text(get("space"))
     if unit is None:
         unit, said = (image_unit if flat else length_unit)(x, options)
         notes = [*notes, *said]
     return PoseSequence(
-        x.astype(np.float32),
+        x,
         times,
         skeleton,
         confidence,

@@ -106,7 +106,9 @@ def _sequences(
         for action, value in actions.items():
             if dims == 3:
                 yield (subject, action), value
-            elif isinstance(value, (list, np.ndarray)):  # cameras may also be the first axis of one array
+            elif isinstance(value, list) or (
+                isinstance(value, np.ndarray) and value.ndim
+            ):  # cameras may also be the first axis of one array
                 yield from (((subject, action, camera), x) for camera, x in enumerate(value))
             else:
                 raise probe.error(f"{key} {subject}/{action}", "a list of cameras", type(value).__name__)
