@@ -88,7 +88,8 @@ def _confidence(
         raise probe.error(
             "point_scores", f"shape (tracks, nodes, frames) of {shape}", f"{c.dtype} {scores.shape}"
         )
-    return _check.has_values(c.astype(np.float32))
+    with np.errstate(over="ignore"):
+        return _check.has_values(c.astype(np.float32))
 
 
 def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:
