@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from steadypose.io._bounded import Broken, Reader, Writer, compression, unfolded
 from steadypose.io._stand_ins import NUMBERS, DType
 from steadypose.io._unpickle import Machine, unpickle
 
-__all__ = ["compression", "dump", "load", "load_npz", "looks_like_pickle"]
+__all__ = ["compression", "dump", "load", "load_stream", "looks_like_pickle"]
 
 
 def looks_like_pickle(head: bytes) -> bool:
@@ -35,25 +35,27 @@ def load(path: str | Path) -> Any:
     FormatError
         If the file is broken, needs a global that is not in the table, or unfolds to far more than its size.
     """
-    reader = None
+    target = Path(path)
     try:
-        with Path(path).open("rb") as f:
-            method, size = compression(f.read(64)), Path(path).stat().st_size
+        with target.open("rb") as f:
+            method = compression(f.read(64))
             f.seek(0)
-            reader = Reader(f, size, method)
-            return unpickle(reader, Machine(reader, size, method is not None))
-    except Broken as e:
-        place = "" if reader is None else f"byte {reader.position}"
-        raise FormatError(path, place, e.expected, e.found) from None
+            return load_stream(target, f, target.stat().st_size, method)
     except OSError as e:
         raise FormatError(path, "", "a readable file", e.strerror or str(e)) from None
 
 
-def load_npz(path: str | Path) -> dict[str, Any]:
-    """The arrays of an npz file by name; see :mod:`steadypose.io._npy`."""
-    from steadypose.io import _npy
-
-    return _npy.load_npz(path)
+def load_stream(path: Path, file: BinaryIO, size: int, method: str | None = None, place: str = "") -> Any:
+    """The pickle in an open file; ``path`` and ``place`` are for messages."""
+    where = f"{place}, byte" if place else "byte"
+    try:
+        reader = Reader(file, size, method)
+    except Broken as e:
+        raise FormatError(path, place, e.expected, e.found) from None
+    try:
+        return unpickle(reader, Machine(reader, size, method is not None))
+    except Broken as e:
+        raise FormatError(path, f"{where} {reader.position}", e.expected, e.found) from None
 
 
 def dump(content: Any, path: Path, method: str | None = None) -> None:

@@ -6,6 +6,8 @@ methods are for readers, which must raise instead.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -47,6 +49,23 @@ class ReadOptions:
     columns: Mapping[str, Any] | None = None
 
 
+def loads_json(data: bytes) -> Any:
+    """Parse JSON; the NaN and Infinity that Python's own writer puts into files come as None: missing.
+
+    Raises
+    ------
+    orjson.JSONDecodeError
+        If it is not JSON even so.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        if b"NaN" in data or b"Infinity" in data:
+            with contextlib.suppress(ValueError, RecursionError):
+                return json.loads(data, parse_constant=lambda _: None)
+        raise
+
+
 class Probe:
     """A path, and cached views of what is in it."""
 
@@ -84,18 +103,18 @@ class Probe:
 
     @cached_property
     def json(self) -> Any:
-        """The parsed JSON document, or None. (JSON has no NaN; files that write it anyway are not JSON.)"""
-        if not self.head.lstrip()[:1] in (b"{", b"["):
+        """The parsed JSON document, or None."""
+        if self.head.lstrip()[:1] not in (b"{", b"["):
             return None
         try:
-            return orjson.loads(self.data)
+            return loads_json(self.data)
         except orjson.JSONDecodeError:
             return None
 
     def need_json(self) -> Any:
         """The parsed JSON document; raises FormatError naming the line and column of the first mistake."""
         try:
-            return orjson.loads(self.data)
+            return loads_json(self.data)
         except orjson.JSONDecodeError as e:
             raise self.error(f"line {e.lineno} column {e.colno}", "JSON", e.msg) from None
 
@@ -128,15 +147,19 @@ class Probe:
     def npz_keys(self) -> tuple[str, ...]:
         """Names of the arrays of an npz file; empty if it is none."""
         names = self.zip_names
-        return tuple(n.removesuffix(".npy") for n in names) if names and all(n.endswith(".npy") for n in names) else ()
+        return (
+            tuple(n.removesuffix(".npy") for n in names)
+            if names and all(n.endswith(".npy") for n in names)
+            else ()
+        )
 
     @cached_property
     def npz(self) -> dict[str, Any] | None:
         """The arrays of an npz file (object arrays through the restricted unpickler), or None."""
-        from steadypose.io import _pickle
+        from steadypose.io import _npy
 
         try:
-            return _pickle.load_npz(self.path) if self.npz_keys else None
+            return _npy.load_npz(self.path) if self.npz_keys else None
         except FormatError:
             return None
 

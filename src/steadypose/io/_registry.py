@@ -71,7 +71,9 @@ FORMATS: dict[str, Format] = {
         Format("openpose", "OpenPose: a folder (or zip) of one JSON a frame", "", ("2d", "3d")),
         # JSON
         Format("mediapipe-json", "MediaPipe: steadypose's JSON layout", ".json", ("2d", "3d")),
-        Format("keraal-json", "Keraal: name-keyed JSON of OpenPose, AlphaPose, BlazePose", ".json", ("2d", "3d")),
+        Format(
+            "keraal-json", "Keraal: name-keyed JSON of OpenPose, AlphaPose, BlazePose", ".json", ("2d", "3d")
+        ),
         Format("mmpose", "mmpose 1.x inferencer (plain or wrapped)", ".json", ("2d", "3d")),
         Format("alphapose", "AlphaPose results", ".json", ("2d", "3d")),
         Format("coco", "COCO keypoints: results or annotations", ".json", ("2d",)),
@@ -87,7 +89,9 @@ FORMATS: dict[str, Format] = {
         Format("videopose3d", "VideoPose3D data_2d / data_3d", ".npz", ("2d", "3d")),
         Format("smoothnet", "SmoothNet's data layout", ".npz", ("rotations", "2d", "3d")),
         Format("mediapipe-npz", "MediaPipe: image and world landmarks", ".npz", ("3d",)),
-        Format("plain", "Plain arrays: (frames, persons, keypoints, dims)", ".npz", ("2d", "3d", "rotations")),
+        Format(
+            "plain", "Plain arrays: (frames, persons, keypoints, dims)", ".npz", ("2d", "3d", "rotations")
+        ),
         # HDF5
         Format("sleap", "SLEAP analysis", ".h5", ("2d",), "formats"),
         Format("deeplabcut-h5", "DeepLabCut tables", ".h5", ("2d", "3d"), "formats"),
@@ -95,12 +99,19 @@ FORMATS: dict[str, Format] = {
         Format("deeplabcut-csv", "DeepLabCut", ".csv", ("2d", "3d")),
         Format("anipose", "Anipose 3D", ".csv", ("3d",)),
         Format("mediapipe-csv", "MediaPipe: steadypose's CSV layout", ".csv", ("2d", "3d")),
-        Format("long-csv", "Long form: one row a point (Caliscope, or your own columns)", ".csv", ("2d", "3d")),
+        Format(
+            "long-csv", "Long form: one row a point (Caliscope, or your own columns)", ".csv", ("2d", "3d")
+        ),
         # motion capture
         Format("trc", "TRC (OpenSim, Pose2Sim)", ".trc", ("3d",)),
         Format("c3d", "C3D", ".c3d", ("3d",), "formats"),
         Format("bvh", "BVH", ".bvh", ("rotations",)),
-        Format("keraal-text", "Keraal: Kinect or Vicon text, position and quaternion", ".txt", ("3d", "rotations")),
+        Format(
+            "keraal-text",
+            "Keraal: Kinect or Vicon text, position and quaternion",
+            ".txt",
+            ("3d", "rotations"),
+        ),
     )
 }
 

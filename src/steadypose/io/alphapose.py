@@ -20,7 +20,7 @@ import orjson
 from steadypose.errors import SteadyposeError
 from steadypose.io import _check, _people
 from steadypose.io._people import Kept
-from steadypose.io._probe import Probe, ReadOptions, tie, timeline
+from steadypose.io._probe import Probe, ReadOptions, loads_json, tie, timeline
 from steadypose.sequence import Motion, PoseSequence
 
 OWN = {"box", "idx", "pred_xyz_jts"}
@@ -121,7 +121,7 @@ def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:
         target.write_bytes(orjson.dumps(_new(streams)))
         return
     kept: Kept = document
-    parsed = orjson.loads(kept.raw)
+    parsed = loads_json(kept.raw)
     entries, _ = _entries(parsed)
     numbers = [_number(e.frame) for e in entries]
     behind = {number: e.content for number, e in zip(numbers, entries, strict=True)}

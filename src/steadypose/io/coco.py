@@ -19,7 +19,7 @@ import orjson
 from steadypose.errors import DataError
 from steadypose.io import _check, _people, alphapose
 from steadypose.io._people import Kept
-from steadypose.io._probe import Probe, ReadOptions, tie, timeline
+from steadypose.io._probe import Probe, ReadOptions, loads_json, tie, timeline
 from steadypose.sequence import Motion, PoseSequence
 from steadypose.skeleton import Skeleton
 
@@ -103,7 +103,7 @@ def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:
         target.write_bytes(orjson.dumps(_new(streams)))
         return
     kept, at, frames = document
-    parsed = orjson.loads(kept.raw)
+    parsed = loads_json(kept.raw)
     entries = parsed if isinstance(parsed, list) else parsed["annotations"]
     images = {number: image for image, number in frames.items()}
     if isinstance(parsed, list):

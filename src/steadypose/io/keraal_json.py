@@ -20,7 +20,7 @@ from steadypose.errors import SteadyposeError
 from steadypose.io import _check, _people
 from steadypose.io._link import Slots
 from steadypose.io._people import Kept
-from steadypose.io._probe import Probe, ReadOptions, tie, timeline
+from steadypose.io._probe import Probe, ReadOptions, loads_json, tie, timeline
 from steadypose.sequence import Motion, PoseSequence, numbered
 from steadypose.skeleton import Skeleton, canonical_name
 from steadypose.skeleton import skeleton as find_skeleton
@@ -102,7 +102,7 @@ def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:
         target.write_bytes(orjson.dumps(_new(streams)))
         return
     kept: _Document = document
-    parsed = orjson.loads(kept.raw)
+    parsed = loads_json(kept.raw)
     changed = False
     rank = {name: k for k, name in enumerate(kept.names)}
     for f, _, changes in _people.edits(next(iter(streams.values())), kept.positions["main"]):

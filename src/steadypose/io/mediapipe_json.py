@@ -24,7 +24,7 @@ from steadypose.errors import SteadyposeError
 from steadypose.io import _check, _people
 from steadypose.io._mediapipe_layout import FIELDS, IMAGE, SETS, WORLD, keys_of, layout_of
 from steadypose.io._people import Kept
-from steadypose.io._probe import Probe, ReadOptions, shortest, tie, timeline
+from steadypose.io._probe import Probe, ReadOptions, loads_json, shortest, tie, timeline
 from steadypose.sequence import Motion, PoseSequence, Space, Unit
 
 AXES = ("x", "y", "z")
@@ -143,7 +143,7 @@ def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:
         target.write_bytes(orjson.dumps(_new(streams)))
         return
     kept: _Document = document
-    parsed = orjson.loads(kept.raw)
+    parsed = loads_json(kept.raw)
     frames = list(_frames(parsed))
     people = [one for frame in frames for one in frame.people]
     by_number = {_number(frame.number): i for i, frame in enumerate(frames)}

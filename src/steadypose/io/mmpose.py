@@ -20,7 +20,7 @@ import orjson
 from steadypose.errors import DataError, SteadyposeError
 from steadypose.io import _check, _people
 from steadypose.io._people import Kept
-from steadypose.io._probe import Probe, ReadOptions, shortest, tie, timeline
+from steadypose.io._probe import Probe, ReadOptions, loads_json, shortest, tie, timeline
 from steadypose.sequence import Motion, PoseSequence
 from steadypose.skeleton import Skeleton
 
@@ -99,7 +99,7 @@ def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:
         target.write_bytes(orjson.dumps(_new(streams)))
         return
     kept: Kept = document
-    parsed = orjson.loads(kept.raw)
+    parsed = loads_json(kept.raw)
     frames = _frames(parsed)
     entries = [one for frame in frames for one in frame.instances]
     instances = {0 if fr.number is None else _number(fr.number): fr.instances for fr in frames}

@@ -48,8 +48,9 @@ def jitter(
     fps
         Frames per second.
     protocol
-        The default divides m/s³ by 10, which is the unit that EMDB names (10 m/s³), as WHAM's evaluation does;
-        ``"official"`` divides by 100, the factor on record for EMDB's own evaluation. Compare like with like.
+        The default divides m/s³ by 10, which is the unit that EMDB names (10 m/s³), as WHAM's evaluation
+        does; ``"official"`` divides by 100, the factor on record for EMDB's own evaluation. Compare like with
+        like.
 
     Notes
     -----
