@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -152,6 +155,16 @@ def test_bones_join_the_whole_of_every_body() -> None:
         assert sum(p < 0 for p in s.parents) == 1, name
     torso = {frozenset(s.keypoints[i] for i in bone) for s in [layouts()["coco17"]] for bone in s.edges}
     assert {frozenset(("left_shoulder", "left_hip")), frozenset(("left_hip", "right_hip"))} <= torso
+
+
+def test_the_page_lists_every_layout_and_alias() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "skeletons.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
+    assert {name: int(count) for name, count, _, _ in rows} == {n: len(s) for n, s in layouts().items()}
+    for name, _, also, root in rows:
+        assert all(skeleton(alias) is layouts()[name] for alias in re.findall(r"`(\w+)`", also))
+        said = ("left_hip", "right_hip") if root == "middle of the hips" else (root.strip("`"),)
+        assert layouts()[name].root == said
 
 
 def test_the_face_mirrors_as_the_68_point_scheme_does() -> None:
