@@ -127,7 +127,7 @@ def hang(names: Sequence[str]) -> tuple[tuple[int, ...], tuple[tuple[int, int], 
     bones = [(p, k) for k, p in enumerate(parents) if p >= 0 and names[k] not in loose]
 
     def join(a: str, b: str, when: bool = True) -> None:
-        if when and a in at and b in at:
+        if when and a in at and b in at and not {(at[a], at[b]), (at[b], at[a])} & set(bones):
             bones.append((at[a], at[b]))
 
     def free(name: str) -> bool:
