@@ -1,6 +1,6 @@
 """Filters against what a user would use instead, on a long clip and on a very long one.
 
-    python benchmarks/bench_filters.py
+python benchmarks/bench_filters.py
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def main() -> None:
         for method, (rival, call) in whole.items():
             rivals = {"ours": lambda m=method, s=seq: sp.refine(s, m), rival: call}
             if method in channel:
-                rivals["SciPy per channel"] = lambda x=x, m=method: per_channel(x, channel[m])
+                rivals["SciPy per channel"] = lambda x=x, f=channel[method]: per_channel(x, f)
             seconds = side_by_side(rivals, rounds)
             rows.append(row(f"{method}, {size}", seconds.pop("ours"), seconds))
             print(rows[-1], flush=True)

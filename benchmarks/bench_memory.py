@@ -2,7 +2,7 @@
 
     python benchmarks/bench_memory.py
 
-Every method in a process of its own; the peak is the operating system's, with the interpreter and libraries in it.
+Every method in a process of its own; the peak is the operating system's, interpreter and libraries included.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`steadypose --help` as a whole process against importing NumPy.
 
-    python benchmarks/bench_startup.py
+python benchmarks/bench_startup.py
 """
 
 from __future__ import annotations

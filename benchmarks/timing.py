@@ -1,4 +1,4 @@
-"""Timing that can be trusted: warm-up, rivals in turn within one run, medians with their spread, and the machine."""
+"""Timing that can be trusted: warm-up, rivals in turn within one run, medians, spread, and the machine."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def machine() -> dict[str, object]:
     }
 
 
-def row(name: str, ours: list[float], theirs: Mapping[str, list[float]], scale: float = 1.0) -> dict[str, object]:
+def row(
+    name: str, ours: list[float], theirs: Mapping[str, list[float]], scale: float = 1.0
+) -> dict[str, object]:
     """One comparison: medians, spreads and how many times faster we are (below 1: slower)."""
     return {
         "what": name,

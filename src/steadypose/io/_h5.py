@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from steadypose.errors import MissingExtraError
+from steadypose.errors import MissingExtraError, SteadyposeError
 from steadypose.io._bounded import ALWAYS_ALLOWED, RATIO
 from steadypose.io._probe import Probe
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 # What h5py raises, depending on where in a damaged file it stumbles.
-_STUMBLES = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
+_STUMBLES = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
 
 
 def _h5py() -> Any:
@@ -29,8 +29,6 @@ def _h5py() -> Any:
 @contextmanager
 def opened(probe: Probe) -> Iterator[Any]:
     """The file, read-only; anything that h5py stumbles over becomes a FormatError."""
-    from steadypose.errors import SteadyposeError
-
     h5py = _h5py()
     if not probe.head.startswith(MAGIC):
         raise probe.error("byte 0", "an HDF5 file", repr(probe.head[:8]))
@@ -82,10 +80,19 @@ def texts(probe: Probe, group: Any, name: str) -> list[str]:
 
 @contextmanager
 def copied(data: bytes, target: Path) -> Iterator[Any]:
-    """A copy of a file, open for changing some of it."""
+    """A copy of a file, open for changing some of it.
+
+    Raises
+    ------
+    SteadyposeError
+        If the file is damaged in a place that shows only now.
+    """
     target.write_bytes(data)
-    with _h5py().File(target, "r+") as file:
-        yield file
+    try:
+        with _h5py().File(target, "r+") as file:
+            yield file
+    except (RuntimeError, KeyError) as e:
+        raise SteadyposeError(f"the HDF5 file that was read is damaged and cannot be changed: {e}") from None
 
 
 @contextmanager
