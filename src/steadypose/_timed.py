@@ -118,3 +118,14 @@ class Timed:
 
 def count(n: int, what: str) -> str:
     return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+def complete(positions: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
+    """True where every coordinate of a point is finite: the last axis is gone.
+
+    Coordinate by coordinate, which is many times faster than ``isfinite(…).all(axis=-1)`` over two or three.
+    """
+    there: npt.NDArray[np.bool_] = np.isfinite(positions[..., 0])
+    for d in range(1, positions.shape[-1]):
+        there &= np.isfinite(positions[..., d])
+    return there

@@ -23,6 +23,7 @@ from steadypose._timed import (
     check_choice,
     check_names,
     check_times,
+    complete,
     count,
     frozen,
     numbers,
@@ -166,7 +167,7 @@ class PoseSequence(Timed):
     @property
     def valid(self) -> Bools:
         """True where every coordinate of a keypoint is there; shape (frames, persons, keypoints)."""
-        return np.asarray(np.isfinite(self.positions).all(axis=-1))
+        return complete(self.positions)
 
     def with_positions(
         self, positions: npt.NDArray[np.float32], note: str, filled: Bools | None = None

@@ -14,7 +14,7 @@ from steadypose.sequence import BodyMotion, PoseSequence
 
 __all__ = ["METHODS", "Filter", "Refiner", "Tuning", "make_filter", "make_refiner", "refine", "tune"]
 
-AnyMotion = TypeVar("AnyMotion", PoseSequence, BodyMotion)
+AnyMotion = TypeVar("AnyMotion", bound=PoseSequence | BodyMotion)
 
 # The pipeline used when no method is named; experiments/classical_default says why this one.
 DEFAULT_METHOD = "adaptive"

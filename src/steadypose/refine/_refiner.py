@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from steadypose import rotations
+from steadypose._timed import complete
 from steadypose.errors import DataError
 from steadypose.refine._segments import Bools, Floats, Segments, Values, fill_gaps, find_segments
 from steadypose.refine._size import body_size
@@ -18,7 +19,7 @@ from steadypose.refine.outliers import find_outliers, find_switches
 from steadypose.refine.swaps import repair_swaps
 from steadypose.sequence import BodyMotion, PoseSequence
 
-AnyMotion = TypeVar("AnyMotion", PoseSequence, BodyMotion)
+AnyMotion = TypeVar("AnyMotion", bound=PoseSequence | BodyMotion)
 
 # A sample that was not seen, or that its estimator does not believe, still counts a little, so that the curve
 # is determined everywhere; one part in fifty is little enough for its neighbours to win.
@@ -66,9 +67,9 @@ class Refiner:
 
     def __call__(self, motion: AnyMotion) -> AnyMotion:
         """The motion, steady; see :func:`steadypose.refine`."""
-        if isinstance(motion, BodyMotion):
-            return self._rotations(motion)
-        return self._positions(motion)
+        steady: PoseSequence | BodyMotion
+        steady = self._rotations(motion) if isinstance(motion, BodyMotion) else self._positions(motion)
+        return cast(AnyMotion, steady)
 
     def describe(self) -> str:
         """The filter with its parameters, as it stands in a history."""
@@ -89,15 +90,16 @@ class Refiner:
             x, swapped = repair_swaps(x, seq.confidence, seq.times, seq.skeleton)
             counts["frames with left and right swapped back"] = int(swapped.any(axis=2).sum())
         values = x.reshape(frames, persons * keypoints, dims)
-        valid: Bools = np.all(np.isfinite(values), axis=2)
+        seen = complete(x)
         confidence = None if seq.confidence is None else seq.confidence.reshape(frames, -1)
         # Another body under the same name is a cut, whatever the method.
-        switches = find_switches(x, seq.times)
+        bodies = body_size(x, seen)
+        switches = find_switches(x, seq.times, seen, bodies)
         cuts = np.repeat(switches, keypoints, axis=1) if switches.any() else None
-        size = np.repeat(body_size(x), keypoints)
+        valid, size = seen.reshape(frames, -1), np.repeat(bodies, keypoints)
         if self.outliers:
             slips = find_outliers(values, valid, seq.times, size)
-            valid &= ~slips
+            valid = valid & ~slips
             counts["outliers removed"] = int(slips.sum())
         segments = find_segments(valid, seq.times, self.max_gap, cuts)
         out, filled = self._curves(values, valid, confidence, seq.times, size, segments)
@@ -119,7 +121,7 @@ class Refiner:
         matrices = rotations.project(out.astype(np.float64).reshape(motion.rotations.shape))
         translation: npt.NDArray[np.float64] | None = None
         if motion.translation is not None:
-            where: Bools = np.all(np.isfinite(motion.translation), axis=2)
+            where = complete(motion.translation)
             path = motion.translation
             start = path[where].mean(axis=0) if where.any() else np.zeros(3)  # keeps single precision small
             follow = Gaussian(self.filter.sigma) if isinstance(self.filter, Slerp) else self.filter

@@ -17,7 +17,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating[Any]]
 Kernel = Callable[[Floats], Floats]
 
-BLOCK = 128  # output frames per matrix product: large enough for BLAS, small enough to stay in cache
+# Multiplications of one matrix product. Up to here OpenBLAS stays on the calling thread; above, threads
+# wait for each other at every product, which on a busy machine costs more than all the arithmetic.
+PRODUCT = 1 << 18
 
 
 def boxcar(u: Floats) -> Floats:
@@ -78,8 +80,11 @@ def local_polynomial(
     reach = radius * (1 + 1e-9)
     low = np.searchsorted(times, centre - reach, side="left")
     high = np.searchsorted(times, centre + reach, side="right")
-    size = max(BLOCK, int(2 * radius / np.median(step)))
     flat = values.reshape(frames, -1)
+    reached = (
+        2 * radius / float(np.median(step))
+    )  # frames of a window; a block needs as many more than it makes
+    size = max(16, int(np.sqrt(reached**2 / 4 + PRODUCT / max(1, flat.shape[1])) - reached / 2))
     out = np.empty_like(flat)
     cached: dict[tuple[int, int, int], Floats] = {}  # what is the same for every block between the ends
     for start in range(0, frames, size):

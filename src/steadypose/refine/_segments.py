@@ -67,10 +67,14 @@ def find_segments(valid: Bools, times: Floats, max_gap: float, cuts: Bools | Non
     frames = len(times)
     step = float(np.median(np.diff(times))) if frames > 1 else 0.0
     limit = max(max_gap, 1.5 * step)
+    late = np.flatnonzero(np.diff(times) > limit) + 1
+    none = np.empty(0, np.intp)
+    if valid.all() and not late.size and cuts is None:  # the usual case: one segment a curve
+        curve = np.arange(valid.shape[1])
+        return Segments(curve, np.zeros_like(curve), np.full_like(curve, frames), none, none, none)
     # Runs of valid frames, each broken where the clock itself jumps or a new body begins.
     begins = valid.copy()
     begins[1:] &= ~valid[:-1]
-    late = np.flatnonzero(np.diff(times) > limit) + 1
     begins[late] |= valid[late]
     if cuts is not None:
         begins |= cuts & valid
@@ -79,7 +83,6 @@ def find_segments(valid: Bools, times: Floats, max_gap: float, cuts: Bools | Non
     ends[:-1] &= ~valid[1:] | begins[1:]
     run_last = np.nonzero(ends.T)[1]
     if run_curve.size == 0:
-        none = np.empty(0, np.intp)
         return Segments(none, none, none, none, none, none)
     # Two runs of one curve are one segment if the time between them is short.
     joined = np.zeros(len(run_curve), bool)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._timed import complete
 from steadypose.refine._rolling import rolling_median, window_span
 from steadypose.refine._size import SAMPLED_FRAMES, body_size
 
@@ -113,7 +114,9 @@ def find_outliers(
     return outlier
 
 
-def find_switches(positions: Array, times: Array) -> Bools:
+def find_switches(
+    positions: Array, times: Array, seen: Bools | None = None, size: Array | None = None
+) -> Bools:
     """Where a tracked person becomes another one (or the camera cuts): the whole body is elsewhere, and
     stays.
 
@@ -128,6 +131,10 @@ def find_switches(positions: Array, times: Array) -> Bools:
         NaN where missing. Root-relative positions have no place and thus show no switch.
     times : ndarray, shape (frames,)
         Seconds.
+    seen : ndarray of bool, shape (frames, persons, keypoints), optional
+        Where they are not missing, if that is known already.
+    size : ndarray, shape (persons,), optional
+        Of the bodies, if that is known already.
 
     Returns
     -------
@@ -135,12 +142,13 @@ def find_switches(positions: Array, times: Array) -> Bools:
         True at the first frame of a new body.
     """
     switch = np.zeros(positions.shape[:2], bool)
-    size = body_size(positions)
+    seen = complete(positions) if seen is None else seen
+    size = body_size(positions, seen) if size is None else size
     for person in range(positions.shape[1]):
         x = positions[:, person]
-        seen = np.isfinite(x).all(axis=2)
-        least = max(3, int(np.ceil(0.25 * seen.sum(axis=1).max(initial=0))))
-        there = np.flatnonzero(seen.sum(axis=1) >= least)
+        count = np.count_nonzero(seen[:, person], axis=1)
+        least = max(3, int(np.ceil(0.25 * count.max(initial=0))))
+        there = np.flatnonzero(count >= least)
         for i in _sudden(x, there, times, float(size[person])):
             old, new = x[there[i - 1]], x[there[i]]
             before, after = x[there[max(0, i - 1 - _STAY) : i - 1]], x[there[i + 1 : i + 1 + _STAY]]
@@ -161,10 +169,13 @@ def _sudden(x: Array, there: npt.NDArray[np.intp], times: Array, size: float) ->
     for start in range(1, len(there), rows):
         now = there[start : start + rows]
         last = there[start - 1 : start - 1 + len(now)]
-        away = np.square(x[now] - x[last]).sum(axis=2)
+        step = x[now] - x[last]
         limit = size * (_REACH + _SPEED * (times[now] - times[last]))
-        far = (away > np.square(limit)[:, None]).sum(axis=1)
-        common = np.isfinite(away).sum(axis=1)
+        if max(step.max(), -step.min()) <= limit.min() / np.sqrt(x.shape[2]):  # never where one is NaN
+            continue
+        away = np.einsum("fkd,fkd->fk", step, step)
+        far = np.count_nonzero(away > np.square(limit)[:, None], axis=1)
+        common = np.count_nonzero(np.isfinite(away), axis=1)
         found.append(start + np.flatnonzero((2 * far > common) & (common >= 3)))
     return np.concatenate(found) if found else np.empty(0, np.intp)
 
@@ -198,7 +209,7 @@ def _keep_leaps(outlier: Bools, values: Array, valid: Bools, leap: Array, reach:
 def _nearer(frames: Array, this: Array, other: Array) -> bool:
     """Whether most frames lie nearer to one body than to the other, judged by most keypoints."""
     nearer = _norm(frames - this) < _norm(frames - other)
-    common = np.isfinite(frames + this + other).all(axis=2)
+    common = complete(frames + this + other)
     votes = 2 * (nearer & common).sum(axis=1) > common.sum(axis=1)
     return bool(2 * votes.sum() > len(frames))
 
