@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -91,7 +92,7 @@ def frozen(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
-class Timed:
+class Timed(ABC):
     """What positions and rotations over time have in common."""
 
     times: Floats
@@ -112,8 +113,9 @@ class Timed:
         frames, persons = count(len(self.times), "frame"), count(len(self.persons), "person")
         return f"{type(self).__name__}({frames}{rate}, {persons}, {self._points()})"
 
+    @abstractmethod
     def _points(self) -> str:
-        raise NotImplementedError
+        """What there is of every person, in words."""
 
 
 def count(n: int, what: str) -> str:

@@ -9,8 +9,10 @@ averaging", section 5), and they commute with any rotation of the body or the ca
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,7 +36,7 @@ def _parameter(default: float, low: float, high: float, unit: str, help: str) ->
 
 
 @dataclass(frozen=True)
-class Filter:
+class Filter(ABC):
     """What all filters have in common: parameters checked at construction, and ``smooth``."""
 
     name: ClassVar[str]
@@ -52,6 +54,7 @@ class Filter:
             if f.type == "int" and int(value) != value:
                 raise DataError(f"{self.name}: expected a whole number for {f.name}, found {value!r}")
 
+    @abstractmethod
     def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
         """Smoothed values.
 
@@ -66,7 +69,6 @@ class Filter:
         size : ndarray, shape (curves,)
             Size of the body each curve belongs to, in the units of ``values``; for thresholds on speed.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -169,17 +171,24 @@ class Butterworth(Filter):
         grid = times if even else np.linspace(times[0], times[-1], round((times[-1] - times[0]) / step) + 1)
         # Ends are continued by point reflection about a fitted line, not about the last noisy sample.
         pad = min(len(grid) - 1, int(np.ceil(1.5 / (self.cutoff * step))))
-        edge = local_polynomial(
-            values, None, times, kernel=boxcar, radius=0.25 / self.cutoff, degree=1, full_window=True
+        line = partial(
+            local_polynomial,
+            weights=None,
+            kernel=boxcar,
+            radius=0.25 / self.cutoff,
+            degree=1,
+            full_window=True,
         )
-        flat, flat_edge = values.reshape(frames, -1), edge.reshape(frames, -1)
+        first = line(values[: pad + 1], times=times[: pad + 1])[0].ravel()
+        last = line(values[-pad - 1 :], times=times[-pad - 1 :])[-1].ravel()
+        flat = values.reshape(frames, -1)
         out = np.empty_like(flat)
-        width = max(1, (1 << 21) // len(grid))  # columns at a time: temporaries stay below 100 MB
+        width = max(1, (1 << 22) // len(grid))  # columns at a time: temporaries stay below 100 MB
         for c in range(0, flat.shape[1], width):
             x: Floats = flat[:, c : c + width].astype(np.float64)
             x = x if even else _resample(x, times, grid)
-            head = 2 * flat_edge[0, c : c + width] - x[pad:0:-1]
-            tail = 2 * flat_edge[-1, c : c + width] - x[-2 : -pad - 2 : -1]
+            head = 2 * first[c : c + width] - x[pad:0:-1]
+            tail = 2 * last[c : c + width] - x[-2 : -pad - 2 : -1]
             x = np.concatenate([head, x, tail])
             for _ in range(2):
                 x = sosfilt(sos, x, axis=0, zi=zi * x[0])[0][::-1]

@@ -169,7 +169,10 @@ def _sudden(x: Array, there: npt.NDArray[np.intp], times: Array, size: float) ->
     for start in range(1, len(there), rows):
         now = there[start : start + rows]
         last = there[start - 1 : start - 1 + len(now)]
-        step = x[now] - x[last]
+        if len(there) == len(x):  # nobody missing anywhere: slices need no copy
+            step = x[start : start + len(now)] - x[start - 1 : start - 1 + len(now)]
+        else:
+            step = x[now] - x[last]
         limit = size * (_REACH + _SPEED * (times[now] - times[last]))
         if max(step.max(), -step.min()) <= limit.min() / np.sqrt(x.shape[2]):  # never where one is NaN
             continue

@@ -153,7 +153,7 @@ def tune(
                 refiner = Refiner(make_filter(method, **params), **options)
             except DataError:  # values that exclude one another, such as a lowest above a highest
                 return Trial(params, np.inf, np.inf)
-            tried[key] = Trial(params, *_score(_refined(refiner, motions), truths))
+            tried[key] = Trial(params, *_score([refiner(m) for m in motions], truths))
             if progress is not None:
                 progress(tried[key])
         return tried[key]
@@ -181,7 +181,7 @@ def tune(
         )
         notes.append(f"no parameters reach the {limit}: these come nearest")
     refiner = Refiner(make_filter(method, **best.params), **options)
-    done = _refined(refiner, motions)
+    done = [refiner(m) for m in motions]
     return Tuning(
         method,
         best.params,
@@ -284,11 +284,6 @@ def _pairs(
     if len({type(m) for m in motions}) > 1:
         raise DataError("expected recordings of one kind, found positions and rotations")
     return motions, known
-
-
-def _refined(refiner: Refiner, motions: Sequence[Motion]) -> list[Motion]:
-    # The same call twice, once for every kind: a refiner returns the kind it is given.
-    return [refiner(m) if isinstance(m, BodyMotion) else refiner(m) for m in motions]  # noqa: RUF034
 
 
 def _score(motions: Sequence[Motion], truths: Sequence[Motion]) -> tuple[float, float]:
