@@ -60,7 +60,7 @@ class PoseSequence(Timed):
     history
         What was done to the sequence, in order.
     filled : ndarray of bool, shape (frames, persons, keypoints), optional
-        True where a position was not seen but filled in by steadypose.
+        True where a position was not seen, or taken out as an outlier, and filled in by steadypose.
     source
         What the file held besides coordinates; None for sequences not from a file.
 
