@@ -386,3 +386,13 @@ def test_persons_of_bodies():
     pred = replace(truth, rotations=R[:, ::-1], translation=shift[:, ::-1], persons=("1", "2"))
     out = sp.evaluate(pred, truth)
     assert out["mpjae"] == pytest.approx(0, abs=1e-6) and any("1 = bob, 2 = ann" in n for n in out.notes)
+
+
+def test_nobody_to_measure_is_said_in_one_line():
+    nobody = sp.PoseSequence.from_array(np.zeros((4, 0, 17, 2)), fps=30, skeleton="coco17")
+    somebody = sp.PoseSequence.from_array(np.zeros((4, 1, 17, 2)), fps=30, skeleton="coco17")
+    bodies = sp.BodyMotion(np.zeros((4, 0, 2, 3, 3)), np.arange(4) / 30, Skeleton("two", ("a", "b")))
+    given = ((nobody,), (nobody, nobody), (somebody, nobody), (nobody, somebody), (bodies,), (bodies, bodies))
+    for arguments in given:
+        with pytest.raises(sp.DataError, match="expected at least one person to measure"):
+            sp.evaluate(*arguments)

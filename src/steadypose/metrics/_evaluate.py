@@ -83,6 +83,7 @@ def evaluate(
     if isinstance(pred, BodyMotion) and (truth is None or isinstance(truth, BodyMotion)):
         if reference is not None and not isinstance(reference, BodyMotion):
             raise DataError("expected a reference with rotations like the prediction, found positions")
+        _somebody(pred, truth)
         return evaluate_bodies(pred, truth, reference, lambda a, b, c: evaluate(a, b, *ask, c), per_joint)
     seen, known, given = (None if m is None else _positions_of(m) for m in (pred, truth, reference))
     assert seen is not None
@@ -298,8 +299,14 @@ def _feet(skeleton: Skeleton) -> tuple[list[int], list[float]]:
     return [k for k, _ in found], [h for _, h in found]
 
 
+def _somebody(*motions: Motion | None) -> None:
+    if any(m is not None and not m.persons for m in motions):
+        raise DataError("expected at least one person to measure, found a recording without any")
+
+
 def _positions_of(motion: Motion) -> PoseSequence:
     """Positions of a recording: its own, or by forward kinematics."""
+    _somebody(motion)
     return motion if isinstance(motion, PoseSequence) else forward_kinematics(motion)
 
 
