@@ -2,7 +2,6 @@
 
 import csv
 import io
-import time
 from pathlib import Path
 
 import numpy as np
@@ -350,12 +349,11 @@ def test_persons_that_cannot_be(make):
         read(make(text), format=FORMAT)
 
 
-def test_a_hundred_thousand_rows_take_a_second(make):
+def test_a_hundred_thousand_rows(make):
     text = "frame,joint,x,y,score\n" + "".join(
         f"{f},{j},{f + j},{f - j}.5,0.5\n" for f in range(5000) for j in range(20)
     )
-    path = make(text)
-    start = time.process_time()
-    m = read(path, format=FORMAT)
+    m = read(make(text), format=FORMAT)
     assert m.shape == (5000, 1, 20, 2)
-    assert time.process_time() - start < 3  # ten times what it takes
+    assert m.positions[4999, 0, 3].tolist() == [5002.0, 4996.5]
+    assert (m.confidence == 0.5).all()

@@ -193,10 +193,10 @@ EVIL = {
 def test_evil_pickles_are_refused_quickly(tmp_path, name):
     path, marker = tmp_path / "evil.pkl", tmp_path / "marker"
     path.write_bytes(EVIL[name].replace(b"{marker}", str(marker).encode()))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(FormatError) as e:
         _pickle.load(path)
-    assert time.perf_counter() - started < 15  # about one on an idle machine
+    assert time.process_time() - started < 15  # about one on an idle machine
     assert "evil.pkl" in str(e.value) and "\n" not in str(e.value) and len(str(e.value)) < 400
     assert not marker.exists()
 
@@ -233,10 +233,10 @@ BOMBS = {
 def test_compressed_bombs_are_refused_quickly(tmp_path, name):
     path = tmp_path / "bomb.pkl"
     path.write_bytes(BOMBS[name])
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(FormatError):
         _pickle.load(path)
-    assert time.perf_counter() - started < 15  # about one on an idle machine
+    assert time.process_time() - started < 15  # about one on an idle machine
 
 
 @pytest.mark.parametrize("path", JOBLIB, ids=lambda p: p.stem)
@@ -370,10 +370,10 @@ def test_zip_bombs_and_broken_archives_are_refused(tmp_path):
         good.replace(b"PK\x01\x02", b"PK\x01\x03"),
     ):
         path.write_bytes(data)
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(FormatError):
             _npy.load_npz(path)
-        assert time.perf_counter() - started < 5
+        assert time.process_time() - started < 5
     flipped = bytearray(good)
     flipped[len(good) // 2] ^= 255
     path.write_bytes(flipped)
