@@ -184,6 +184,30 @@ def test_uneven_clocks_are_taken_as_they_are():
     assert np.abs(out.positions[:, 0] - x).max() < 0.01
 
 
+def test_a_slip_at_an_end_is_not_lost_and_hardly_counts():
+    t = np.arange(60)[:, None, None] / 30
+    x = (100 * t * [1.0, 2.0]).repeat(17, axis=1) + np.random.default_rng(0).normal(0, 1, (60, 17, 2))
+    x += np.arange(17)[:, None] * 20
+    bad = x.copy()
+    bad[[0, 59], 3] += 150
+    clean = refine(sp.PoseSequence.from_array(x, fps=30, skeleton="coco17"))
+    out = refine(sp.PoseSequence.from_array(bad, fps=30, skeleton="coco17"))
+    assert out.valid.all()
+    assert np.abs(out.positions - clean.positions)[[0, 59], 0, 3].max() < 30
+    assert np.abs(out.positions - clean.positions)[10:50].max() < 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), missing=st.floats(0, 0.8))
+def test_what_was_seen_is_never_lost(seed, missing):
+    rng = np.random.default_rng(seed)
+    x = poses(seed, 60).positions.copy()
+    x[rng.random(x.shape[:3]) < 0.05] += 400
+    x[rng.random(x.shape[:3]) < missing] = np.nan
+    seq = sp.PoseSequence.from_array(x, fps=30, skeleton="coco17")
+    assert (refine(seq, swaps=False).valid >= seq.valid).all()  # a swap moves a point to the other side
+
+
 @pytest.mark.parametrize("method", [None, *METHODS])
 def test_rotations_stay_rotations_and_gaps_are_turned_through(method):
     m = motion()

@@ -97,12 +97,16 @@ class Refiner:
         switches = find_switches(x, seq.times, seen, bodies)
         cuts = np.repeat(switches, keypoints, axis=1) if switches.any() else None
         valid, size = seen.reshape(frames, -1), np.repeat(bodies, keypoints)
+        doubted = None
         if self.outliers:
             slips = find_outliers(values, valid, seq.times, size)
-            valid = valid & ~slips
-            counts["outliers removed"] = int(slips.sum())
+            inside = find_segments(valid & ~slips, seq.times, self.max_gap, cuts).covered(valid.shape)
+            # A slip at the end of a stretch has nothing to bridge it: it stays, and hardly counts.
+            doubted = slips & ~inside
+            valid = valid & ~(slips & inside)
+            counts["outliers removed"] = int((slips & inside).sum())
         segments = find_segments(valid, seq.times, self.max_gap, cuts)
-        out, filled = self._curves(values, valid, confidence, seq.times, size, segments)
+        out, filled = self._curves(values, valid, confidence, seq.times, size, segments, doubted)
         counts["keypoints filled"] = int(filled.sum())
         note = "; ".join(
             [f"refine: {self.describe()}, max_gap={self.max_gap:g}"]
@@ -146,6 +150,7 @@ class Refiner:
         times: Floats,
         size: Floats,
         segments: Segments,
+        doubted: Bools | None = None,
     ) -> tuple[Values, Bools]:
         """Smoothed curves (NaN outside of segments) and what was filled; values (frames, curves, dims)."""
         filled = np.zeros(valid.shape, bool)
@@ -155,7 +160,7 @@ class Refiner:
                 filled = _turn_through_gaps(values, times, segments)
             else:
                 filled = fill_gaps(values, valid, times, segments)
-        weights = self._weights(confidence, filled)
+        weights = self._weights(confidence, filled if doubted is None else filled | doubted)
         everything = (segments.start == 0).all() and (segments.stop == len(times)).all()
         if everything and len(segments.curve) == values.shape[1]:
             return self.filter.smooth(values, weights, times, size), filled
@@ -167,21 +172,21 @@ class Refiner:
             )
         return out, filled
 
-    def _weights(self, confidence: Values | None, filled: Bools) -> Values | None:
+    def _weights(self, confidence: Values | None, hardly: Bools) -> Values | None:
         """Weight of every sample: the square of its confidence relative to this estimator's best.
 
         A weight is one over a variance, and errors grow about as confidence falls.
         """
         if confidence is None or not self.confidence:
-            return np.where(filled, np.float32(LEAST_WEIGHT), np.float32(1)) if filled.any() else None
+            return np.where(hardly, np.float32(LEAST_WEIGHT), np.float32(1)) if hardly.any() else None
         known = confidence[:: max(1, len(confidence) // 2000)]
         known = known[np.isfinite(known) & (known > 0)]
         if known.size == 0:
-            return self._weights(None, filled)
+            return self._weights(None, hardly)
         best = float(np.quantile(known, 0.95))
         weights: Values = np.clip(confidence / np.float32(best), LEAST_WEIGHT, 1, dtype=np.float32)
         weights[~np.isfinite(weights)] = 1
-        weights[filled] = LEAST_WEIGHT
+        weights[hardly] = LEAST_WEIGHT
         return weights
 
 

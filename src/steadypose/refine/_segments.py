@@ -39,6 +39,14 @@ class Segments:
     gap_before: Indices
     gap_after: Indices
 
+    def covered(self, shape: tuple[int, ...]) -> Bools:
+        """True between the ends of a segment; shape (frames, curves)."""
+        edges = np.zeros((shape[0] + 1, shape[1]), np.int8)
+        edges[self.start, self.curve] += 1
+        edges[self.stop, self.curve] -= 1
+        inside: Bools = np.cumsum(edges[:-1], axis=0, dtype=np.int8) > 0
+        return inside
+
     def groups(self) -> Iterator[tuple[slice, Indices]]:
         """Frames and curves that can be filtered as one array: curves whose segment has the same ends."""
         ends = np.stack([self.start, self.stop], axis=1)
