@@ -100,11 +100,15 @@ class Refiner:
         doubted = None
         if self.outliers:
             slips = find_outliers(values, valid, seq.times, size)
-            inside = find_segments(valid & ~slips, seq.times, self.max_gap, cuts).covered(valid.shape)
-            # A slip at the end of a stretch has nothing to bridge it: it stays, and hardly counts.
-            doubted = slips & ~inside
-            valid = valid & ~(slips & inside)
-            counts["outliers removed"] = int((slips & inside).sum())
+            if slips.any():
+                inside = find_segments(valid & ~slips, seq.times, self.max_gap, cuts).covered(valid.shape)
+                # A slip at the end of a stretch has nothing to bridge it: it stays, and hardly counts.
+                doubted = slips & ~inside
+                inside &= slips
+                valid = valid & ~inside
+                counts["outliers removed"] = int(inside.sum())
+                del inside
+            del slips  # a million frames of masks add up
         segments = find_segments(valid, seq.times, self.max_gap, cuts)
         out, filled = self._curves(values, valid, confidence, seq.times, size, segments, doubted)
         counts["keypoints filled"] = int(filled.sum())
