@@ -1,0 +1,1 @@
+"""What training needs: motion capture, cameras, detector noise, and the pairs made of them."""

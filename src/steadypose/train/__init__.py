@@ -1,0 +1,1 @@
+"""Training, on Lightning: a configuration in, checkpoints and their cards out."""
