@@ -46,6 +46,9 @@ class LiftSpec:
         Whether there is the third channel. Without it missing joints are filled before they enter.
     rates
         Lowest and highest frame rate the network was trained on, in hertz.
+    derived
+        Whether the joints along the spine and on the head are derived from hips, shoulders and face even
+        where a tool has such points of its own (``lift/_skeleton.py``); as it was in training.
 
     Raises
     ------
@@ -59,6 +62,7 @@ class LiftSpec:
     normalisation: Normalisation = "person"
     confidence: bool = True
     rates: tuple[float, float] = (25.0, 50.0)
+    derived: bool = True
 
     def __post_init__(self) -> None:
         for name in ("joints", "outputs"):
@@ -77,8 +81,9 @@ class LiftSpec:
             raise DataError(f"expected length as a number of frames from 1 up, found {self.length!r}")
         if self.normalisation not in get_args(Normalisation):
             raise DataError(f"expected normalisation 'pixels' or 'person', found {self.normalisation!r}")
-        if not isinstance(self.confidence, bool):
-            raise DataError(f"expected confidence as true or false, found {self.confidence!r}")
+        for name in ("confidence", "derived"):
+            if not isinstance(getattr(self, name), bool):
+                raise DataError(f"expected {name} as true or false, found {getattr(self, name)!r}")
         try:
             low, high = (float(r) for r in self.rates)
         except (TypeError, ValueError):
