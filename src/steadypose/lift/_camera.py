@@ -4,6 +4,7 @@ A person at the edge of an image is seen from the side: the same pose looks othe
 of normalisation "person" therefore work in a camera that looks straight at the person, turned from the real
 one by the shortest way, and their joints are turned back. Without a known camera that turn is not made, and
 the joints are those that such a camera would see.
+"""
 
 from __future__ import annotations
 

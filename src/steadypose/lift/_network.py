@@ -30,7 +30,7 @@ class Network:
     ----------
     weights
         The name of a network that comes with steadypose (:func:`shipped`), or the path of an ONNX file that
-        ``steadypose train`` or ``steadypose.models.export_onnx`` has written. None: the best that comes along.
+        ``steadypose train`` or ``steadypose.models.export_onnx`` has written. None: "seq2seq".
 
     Attributes
     ----------
