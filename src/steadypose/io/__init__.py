@@ -16,7 +16,7 @@ from steadypose.io._registry import FORMATS, Format, find
 from steadypose.sequence import Motion, Unit
 from steadypose.skeleton import Skeleton
 
-__all__ = ["detect", "formats", "read", "read_streams", "write"]
+__all__ = ["detect", "formats", "image_size", "read", "read_streams", "write"]
 
 
 def formats() -> dict[str, Format]:
@@ -103,6 +103,15 @@ def read_streams(
     if not streams:
         raise FormatError(str(path), "", "at least one sequence", "none")
     return streams
+
+
+def image_size(motion: Motion) -> tuple[float, float] | None:
+    """Width and height in pixels of the image that a sequence's fractions are of, if its file says them."""
+    if motion.source is None:
+        return None
+    said = getattr(find(motion.source.format).module, "image_size", None)
+    size: tuple[float, float] | None = None if said is None else said(motion.source.document)
+    return size
 
 
 def write(

@@ -61,6 +61,14 @@ def write(streams: Mapping[str, Motion], document: Kept | None, target: Path) ->
         _npy.save_npz(_new(streams), target, compressed=True)
 
 
+def image_size(document: Kept) -> tuple[float, float] | None:
+    """Width and height, if the file has them."""
+    found = [np.ravel(document.content[key]) for key in ("width", "height") if key in document.content]
+    if len(found) != 2 or any(a.size != 1 or a.dtype.kind not in "iuf" for a in found):
+        return None
+    return float(found[0][0]), float(found[1][0])
+
+
 def _new(streams: Mapping[str, Motion]) -> dict[str, Array]:
     content: dict[str, Array] = {}
     for name, motion in streams.items():
