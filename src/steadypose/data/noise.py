@@ -1,0 +1,387 @@
+"""What 2D pose estimators do to keypoints: Gaussian noise as in papers, and errors as in real files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from steadypose._timed import complete
+from steadypose.data._occlusion import middle, occlusion, torso_length
+from steadypose.errors import DataError
+from steadypose.sequence import Bools, Floats
+from steadypose.skeleton import Skeleton
+
+__all__ = ["JOINT_SCALES", "DetectorNoise", "GaussianNoise"]
+
+_NEAREST = 0.2  # metres: a person never counts as nearer than that
+
+# Error of a kind of joint relative to the shoulders'.
+JOINT_SCALES = {
+    "nose": 0.7, "eye": 0.7, "ear": 0.9, "jaw": 0.8, "mouth": 0.7, "head": 1.0, "head_top": 1.2,
+    "neck": 0.8, "neck_base": 0.9, "upper_neck": 0.9, "thorax": 0.8, "spine": 1.0, "pelvis": 1.1,
+    "shoulder": 1.0, "elbow": 1.3, "wrist": 1.7, "hand": 2.0, "hip": 1.3, "knee": 1.3, "ankle": 1.7,
+    "heel": 1.8, "toe": 2.0, "foot": 1.9,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Independent Gaussian noise on every frame and joint, without memory.
+
+    Parameters
+    ----------
+    probability
+        Share of the points (frame by joint) that are moved.
+    sigma
+        Standard deviation of x and of y, pixels.
+    """
+
+    probability: float = 1.0
+    sigma: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.probability <= 1 and self.sigma >= 0):
+            raise DataError(
+                f"expected a probability from 0 to 1 and sigma from 0, "
+                f"found {self.probability} and {self.sigma}"
+            )
+
+    def __call__(self, pixels: npt.ArrayLike, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Noisy pixels, shape (frames, joints, 2), and confidence: 1, and 0 where a point is NaN."""
+        x = _pixels(pixels)
+        hit = rng.random(x.shape[:2]) < self.probability
+        noisy = x + hit[..., None] * (self.sigma * rng.standard_normal(x.shape))
+        return noisy, complete(noisy).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class DetectorNoise:
+    """Errors like those of an image-based detector run frame by frame.
+
+    Amplitudes are relative to the torso's length in the image. Every joint has a difficulty that wanders in
+    time and rises with its speed and where another part of the body hides it; amplitude, confidence and
+    missing points all follow from it, so that errors come in bursts and confidence goes with error.
+
+    Parameters
+    ----------
+    scale
+        Typical error (standard deviation of x and of y) of a shoulder, torso lengths.
+    fast_time, slow_time
+        Time constants of the two parts of the error, seconds.
+    slow_share, still_share
+        Shares of the error's variance that are slow, and that stay the same for the whole clip.
+    spread
+        How much the logarithm of the amplitude varies with the difficulty.
+    clip_spread
+        Standard deviation of the logarithm of a joint's amplitude between clips.
+    difficulty_time
+        Time constant of the wandering difficulty, seconds.
+    speed_gain, occlusion_gain
+        Difficulty added at a speed of e − 1 torso lengths a second, and by being hidden; in standard
+        deviations of its wandering.
+    confidence_middle, confidence_slope, confidence_noise
+        Confidence is logistic(middle − slope · difficulty + noise).
+    missing_above
+        Difficulty above which a joint is not found.
+    absent_rate, absent_time
+        Times a second, and mean seconds, in which nothing is found at all.
+    outlier_rate, outlier_time
+        Times a second (for every joint, in the open), and mean seconds, in which a joint is somewhere else.
+    swap_rate, swap_time
+        Times a second (for arms and for legs, where nothing is hidden), and mean seconds, in which left and
+        right are exchanged; a quarter of them take the whole body.
+    hidden_factor
+        By which outliers and swaps are more frequent for hidden joints.
+    crop_rate, crop_time
+        Times a second, and mean seconds, in which an edge of the picture cuts off part of the body.
+    strength
+        0: nothing is changed; 1: as fitted; in between and beyond: amplitudes and rates in proportion.
+    """
+
+    scale: float = 0.03
+    fast_time: float = 0.05
+    slow_time: float = 0.6
+    slow_share: float = 0.45
+    still_share: float = 0.1
+    spread: float = 0.45
+    clip_spread: float = 0.3
+    difficulty_time: float = 0.4
+    speed_gain: float = 0.6
+    occlusion_gain: float = 1.5
+    confidence_middle: float = 1.4
+    confidence_slope: float = 0.7
+    confidence_noise: float = 0.4
+    missing_above: float = 3.2
+    absent_rate: float = 0.02
+    absent_time: float = 0.05
+    outlier_rate: float = 0.03
+    outlier_time: float = 0.06
+    swap_rate: float = 0.02
+    swap_time: float = 0.15
+    hidden_factor: float = 6.0
+    crop_rate: float = 0.01
+    crop_time: float = 1.5
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            free = name in ("confidence_middle", "missing_above")
+            if not np.isfinite(value) or (value < 0 and not free):
+                raise DataError(f"expected {name} to be finite and not below 0, found {value}")
+        if self.slow_share + self.still_share > 1:
+            raise DataError(
+                f"expected slow_share and still_share of at most 1 together, "
+                f"found {self.slow_share} and {self.still_share}"
+            )
+
+    def __call__(
+        self,
+        pixels: npt.ArrayLike,
+        camera: npt.ArrayLike,
+        skeleton: Skeleton,
+        fps: float,
+        rng: np.random.Generator,
+        size: tuple[int, int] | None = None,
+    ) -> tuple[Floats, Floats]:
+        """One person's keypoints as a detector might have found them.
+
+        Parameters
+        ----------
+        pixels : array_like, shape (frames, joints, 2)
+            True places in the image; NaN (behind the camera) comes out missing.
+        camera : array_like, shape (frames, joints, 3)
+            The same joints in the camera's frame, metres: depth tells what hides what.
+        skeleton
+            Names of the joints; with shoulders and hips.
+        fps
+            Frames per second: everything the noise does is in seconds.
+        rng
+            The source of chance; the same state gives the same noise.
+        size
+            Width and height of the image: what lies outside is missing or clamped to its edge. None: no end.
+
+        Returns
+        -------
+        pixels : ndarray of float64, shape (frames, joints, 2)
+            NaN where missing.
+        confidence : ndarray of float64, shape (frames, joints)
+            From 0 to 1; 0 where missing.
+
+        Raises
+        ------
+        DataError
+            If shapes, skeleton and frame rate do not fit.
+        """
+        x, seen = _pixels(pixels), np.asarray(camera, dtype=np.float64)
+        if seen.shape != (*x.shape[:2], 3) or len(skeleton) != x.shape[1]:
+            raise DataError(
+                f"expected pixels and camera of shapes (frames, {len(skeleton)}, 2) and "
+                f"(frames, {len(skeleton)}, 3), found {x.shape} and {seen.shape}"
+            )
+        if not (np.isfinite(fps) and fps > 0):
+            raise DataError(f"expected a frame rate above 0 fps, found {fps}")
+        wanted = [f"{s}_{j}" for s in ("left", "right") for j in ("shoulder", "hip")]
+        lacking = [n for n in wanted if n not in skeleton.canonical]
+        if lacking:
+            raise DataError(f"expected a skeleton with shoulders and hips, found none called {lacking[0]!r}")
+        if self.strength == 0:
+            return x.copy(), complete(x).astype(np.float64)
+
+        length = torso_length(seen, skeleton)
+        unit = length * _pixels_per_metre(x, seen, skeleton)
+        hidden = occlusion(seen, skeleton, length)
+        difficulty = self._difficulty(x, unit, hidden, fps, rng)
+        out: Floats = x + unit[:, None, None] * self._errors(difficulty, skeleton, fps, rng)
+        confidence = self._confidence(difficulty, fps, rng)
+        out, confidence = self._swapped(out, confidence, hidden, skeleton, fps, rng)
+        self._throw(out, confidence, x, unit, hidden, skeleton, fps, rng)
+        lost = difficulty > self.missing_above / self.strength
+        lost |= self._runs((len(x), 1), self.absent_rate, self.absent_time, fps, rng)
+        self._cut(out, confidence, unit, fps, rng, size)
+        out[lost] = np.nan
+        confidence[~complete(out)] = 0.0
+        return out, confidence
+
+    def _difficulty(
+        self, x: Floats, unit: Floats, hidden: Floats, fps: float, rng: np.random.Generator
+    ) -> Floats:
+        wandering = correlated(x.shape[:2], self.difficulty_time * fps, rng)
+        speed = np.zeros(x.shape[:2])
+        if len(x) > 1:
+            step = np.gradient(x, axis=0)
+            speed = np.nan_to_num(np.hypot(step[..., 0], step[..., 1]) * fps / unit[:, None])
+        return np.asarray(wandering + self.speed_gain * np.log1p(speed) + self.occlusion_gain * hidden)
+
+    def _errors(self, difficulty: Floats, skeleton: Skeleton, fps: float, rng: np.random.Generator) -> Floats:
+        """In torso lengths."""
+        shape = (*difficulty.shape, 2)
+        level = self.strength * self.scale * _joint_scales(skeleton)
+        level = level * np.exp(self.clip_spread * rng.standard_normal(len(skeleton)))
+        still = np.sqrt(self.still_share) * rng.standard_normal(shape[1:])
+        slow = np.sqrt(self.slow_share) * correlated(shape, self.slow_time * fps, rng)
+        fast_share = max(0.0, 1 - self.slow_share - self.still_share)
+        fast = np.sqrt(fast_share) * correlated(shape, self.fast_time * fps, rng)
+        amplitude = level * np.exp(self.spread * difficulty)
+        return np.asarray(amplitude[..., None] * (slow + fast) + level[:, None] * still)
+
+    def _confidence(self, difficulty: Floats, fps: float, rng: np.random.Generator) -> Floats:
+        noise = self.confidence_noise * correlated(difficulty.shape, self.fast_time * fps, rng)
+        logit = self.confidence_middle - self.confidence_slope * difficulty + noise
+        # Weak noise means sure detections: at strength 0 confidence is 1.
+        logit = logit - 2 * np.log(min(self.strength, 1.0))
+        return np.asarray(1 / (1 + np.exp(-logit)))
+
+    def _swapped(
+        self,
+        x: Floats,
+        confidence: Floats,
+        hidden: Floats,
+        skeleton: Skeleton,
+        fps: float,
+        rng: np.random.Generator,
+    ) -> tuple[Floats, Floats]:
+        """Arms, legs or everything exchanged between the sides, for stretches."""
+        names = skeleton.canonical
+        arms = np.array([any(part in n for part in ("elbow", "wrist", "hand")) for n in names])
+        legs = np.array([any(part in n for part in ("knee", "ankle", "heel", "toe", "foot")) for n in names])
+        every = np.ones(len(names), dtype=bool)
+        swapped = np.zeros(x.shape[:2], dtype=bool)
+        for group, share in ((arms, 0.75), (legs, 0.75), (every, 0.25)):
+            if not group.any():
+                continue
+            worst = hidden[:, group].max(axis=1, keepdims=True)
+            rate = share * self.swap_rate * (1 + (self.hidden_factor - 1) * worst)
+            swapped |= self._runs((len(x), 1), rate, self.swap_time, fps, rng) & group
+        mirror = skeleton.mirror
+        return (
+            np.where(swapped[..., None], x[:, mirror], x),
+            np.where(swapped, confidence[:, mirror], confidence),
+        )
+
+    def _throw(
+        self,
+        out: Floats,
+        confidence: Floats,
+        x: Floats,
+        unit: Floats,
+        hidden: Floats,
+        skeleton: Skeleton,
+        fps: float,
+        rng: np.random.Generator,
+    ) -> None:
+        """Outliers, in place: on the same joint of the other side, on any other joint, or just off."""
+        rate = self.outlier_rate * (1 + (self.hidden_factor - 1) * hidden)
+        thrown = self._runs(x.shape[:2], rate, self.outlier_time, fps, rng)
+        frame, joint = np.nonzero(thrown)
+        kind = rng.random(len(frame))
+        anywhere = rng.integers(len(skeleton), size=len(frame))
+        instead = np.where(kind < 0.5, skeleton.mirror[joint], np.where(kind < 0.7, anywhere, joint))
+        reach = np.where(kind < 0.7, 0.06, 0.4) * unit[frame]
+        out[frame, joint] = x[frame, instead] + reach[:, None] * rng.standard_normal((len(frame), 2))
+        confidence[frame, joint] *= rng.uniform(0.3, 1.0, len(frame))
+
+    def _cut(
+        self,
+        out: Floats,
+        confidence: Floats,
+        unit: Floats,
+        fps: float,
+        rng: np.random.Generator,
+        size: tuple[int, int] | None,
+    ) -> None:
+        """In place: what lies beyond the picture, or beyond an edge that cuts the body for a while."""
+        frames = len(out)
+        low, high = np.full((frames, 2), -np.inf), np.full((frames, 2), np.inf)
+        if size is not None:
+            low, high = np.zeros((frames, 2)), np.broadcast_to(np.asarray(size, float), (frames, 2)).copy()
+        cut = self._runs((frames, 1), self.crop_rate, self.crop_time, fps, rng)[:, 0]
+        box = np.fmin.reduce(out, axis=1), np.fmax.reduce(out, axis=1)
+        # Which edge: mostly the lower one (legs), as in videos. It drifts slowly.
+        edge = rng.choice(4, p=(0.5, 0.1, 0.2, 0.2))
+        share = 0.3 + 0.12 * correlated((frames, 1), 3.0 * fps, rng)[:, 0]
+        share = np.clip(share, 0.0, 0.6)
+        axis = 1 if edge < 2 else 0
+        if edge in (0, 2):
+            bound = box[1][:, axis] - share * (box[1] - box[0])[:, axis]
+            high[cut, axis] = np.fmin(high[cut, axis], bound[cut])
+        else:
+            bound = box[0][:, axis] + share * (box[1] - box[0])[:, axis]
+            low[cut, axis] = np.fmax(low[cut, axis], bound[cut])
+        outside = ((out < low[:, None]) | (out > high[:, None])).any(axis=-1)
+        clamped = outside & (rng.random(out.shape[:2]) < 0.4)
+        wobble = 0.03 * unit[:, None, None] * correlated(out.shape, self.fast_time * fps, rng)
+        held = np.clip(out, low[:, None], high[:, None]) + wobble
+        out[clamped] = held[clamped]
+        confidence[clamped] *= 0.35
+        out[outside & ~clamped] = np.nan
+
+    def _runs(
+        self,
+        shape: tuple[int, int],
+        rate: float | Floats,
+        seconds: float,
+        fps: float,
+        rng: np.random.Generator,
+    ) -> Bools:
+        """True in stretches that begin so many times a second and last so long, on average."""
+        frames, columns = shape
+        rate = np.broadcast_to(np.asarray(rate, dtype=np.float64) * self.strength, shape)
+        begin = rng.random(shape) < -np.expm1(-rate / fps)
+        # A clip may begin in the middle of one.
+        begin[0] = rng.random(columns) < rate[0] * seconds / (1 + rate[0] * seconds)
+        frame, column = np.nonzero(begin)
+        last = np.ceil(rng.exponential(seconds * fps, len(frame))).astype(int).clip(1)
+        edges = np.zeros((frames + 1, columns), dtype=np.int64)
+        np.add.at(edges, (frame, column), 1)
+        np.add.at(edges, (np.minimum(frame + last, frames), column), -1)
+        return np.asarray(np.cumsum(edges[:-1], axis=0) > 0)
+
+
+def correlated(shape: tuple[int, ...], constant: float, rng: np.random.Generator) -> Floats:
+    """Stationary first-order autoregressive noise of variance 1 along the first axis.
+
+    Parameters
+    ----------
+    shape
+        Of the result.
+    constant
+        Time constant in frames: correlation falls to 1/e over as many. 0 is white noise.
+    rng
+        The source of chance.
+    """
+    from scipy.signal import lfilter
+
+    a = np.exp(-1.0 / constant) if constant > 0 else 0.0
+    noise = rng.standard_normal(shape)
+    noise[1:] *= np.sqrt(1 - a * a)
+    return np.asarray(lfilter([1.0], [1.0, -a], noise, axis=0))
+
+
+def _pixels(pixels: npt.ArrayLike) -> Floats:
+    x = np.asarray(pixels, dtype=np.float64)
+    if x.ndim != 3 or x.shape[-1] != 2 or not x.size:
+        raise DataError(f"expected pixels of shape (frames, joints, 2), found {x.shape}")
+    return x
+
+
+def _pixels_per_metre(x: Floats, camera: Floats, skeleton: Skeleton) -> Floats:
+    """At the person's distance, in every frame: the focal length, from the points themselves, over depth."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        flat = camera[..., :2] / camera[..., 2:]
+    there = complete(x) & complete(flat)
+    if there.sum() < 2:
+        return np.ones(len(x))
+    focal = np.sqrt(x[there].var(axis=0).sum() / flat[there].var(axis=0).sum())
+    return np.asarray(focal / np.maximum(middle(camera, skeleton)[:, 2], _NEAREST))
+
+
+def _joint_scales(skeleton: Skeleton) -> Floats:
+    """The scale of every joint: of its name, else of the last word that has one, else 1."""
+    scales = []
+    for name in skeleton.canonical:
+        part = name.removeprefix("left_").removeprefix("right_")
+        words = [w for w in part.split("_") if w in JOINT_SCALES]
+        scales.append(JOINT_SCALES.get(part, JOINT_SCALES[words[-1]] if words else 1.0))
+    return np.array(scales)
