@@ -20,7 +20,7 @@ import steadypose as sp
 
 SURFACE = """
     BodyMotion DataError FormatError MissingExtraError PoseSequence Skeleton SteadyposeError __version__
-    detect evaluate formats metrics read read_streams refine rotations tune write
+    detect evaluate formats lift metrics read read_streams refine rotations tune write
 """.split()  # noqa: SIM905
 
 SIGNATURES = {
@@ -32,6 +32,7 @@ SIGNATURES = {
     "refine": (
         "motion, method=None, *, max_gap=0.25, outliers=None, swaps=None, confidence=True, **parameters"
     ),
+    "lift": ("seq, *, weights=None, online=False, camera=None, stature=None, size=None, max_gap=0.25"),
     "tune": (
         "motion, truth, method='gaussian', *, objective='mpjpe', target_accel=None, bounds=None, "
         "progress=None, **fixed"
@@ -74,7 +75,7 @@ ROTATIONS = """
 """.split()  # noqa: SIM905
 
 # What `import steadypose` and reading must not load: each costs more than NumPy, or is an extra.
-HEAVY = ("scipy", "pandas", "h5py", "ezc3d", "tables", "matplotlib", "torch", "cyclopts")
+HEAVY = ("scipy", "pandas", "h5py", "ezc3d", "tables", "matplotlib", "torch", "cyclopts", "onnxruntime")
 EXTRAS = ("pandas", "h5py", "ezc3d", "tables", "matplotlib")
 
 
@@ -141,16 +142,17 @@ def test_every_error_is_one_class() -> None:
 
 
 def test_an_import_loads_nothing_heavy() -> None:
-    names = "steadypose.read, steadypose.refine, steadypose.evaluate, steadypose.rotations"
+    names = "steadypose.read, steadypose.refine, steadypose.lift, steadypose.evaluate, steadypose.rotations"
     loaded = run(f"import sys, steadypose; {names}; print(*sys.modules, sep='\\n')").split()
     assert "numpy" in loaded
     assert [m for m in loaded if m.partition(".")[0] in HEAVY] == []
     assert "numpy" not in run("import sys, steadypose; print(*sys.modules, sep='\\n')").split()
 
 
-def test_the_room_refine_never_hides_the_function() -> None:
-    code = "import steadypose.refine.filters, steadypose as sp; print(callable(sp.refine))"
-    assert run(code).strip() == "True"
+@pytest.mark.parametrize("room", ["refine.filters", "lift._spec"])
+def test_a_room_never_hides_the_function_of_its_name(room: str) -> None:
+    code = f"import steadypose.{room}, steadypose as sp; print(callable(sp.refine), callable(sp.lift))"
+    assert run(code).strip() == "True True"
 
 
 BLOCKED = """

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from steadypose import metrics, rotations
     from steadypose.errors import DataError, FormatError, MissingExtraError, SteadyposeError
     from steadypose.io import detect, formats, read, read_streams, write
+    from steadypose.lift import lift
     from steadypose.metrics import evaluate
     from steadypose.refine import refine
     from steadypose.refine.tune import tune
@@ -38,6 +39,7 @@ __all__ = [
     "detect",
     "evaluate",
     "formats",
+    "lift",
     "metrics",
     "read",
     "read_streams",
@@ -50,6 +52,7 @@ __all__ = [
 _ROOMS = {
     "errors": ("DataError", "FormatError", "MissingExtraError", "SteadyposeError"),
     "io": ("detect", "formats", "read", "read_streams", "write"),
+    "lift": ("lift",),
     "metrics": ("evaluate",),
     "refine": ("refine", "tune"),
     "sequence": ("BodyMotion", "PoseSequence"),
@@ -59,10 +62,10 @@ _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 class _Package(ModuleType):
-    """Keeps ``steadypose.refine`` the function: importing the room of that name would put the room there."""
+    """Keeps ``refine`` and ``lift`` functions: importing the room of that name would put the room there."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if not (name == "refine" and isinstance(value, ModuleType)):
+        if not (_HOME.get(name) == name and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "demo": "Refine a bundled real recording and write the result, a report and a table.",
     "info": "Say what is in a pose file.",
     "refine": "Make pose files steady: the same files out, only coordinates changed.",
+    "lift": "2D keypoints in, 3D joints out.",
     "evaluate": "Measure a pose file, against the truth where there is one.",
     "convert": "Write a pose file in another format or skeleton.",
     "report": "Compare two pose files on one HTML page.",

@@ -16,7 +16,8 @@ from steadypose.errors import FormatError
 if TYPE_CHECKING:
     from steadypose.sequence import Motion
 
-MARK = ".steady"
+MARK, LIFTED = ".steady", ".lifted"
+MARKS = (MARK, LIFTED)  # of results: a folder or a pattern does not mean them, unless it says so
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,12 @@ def expand(inputs: Iterable[str], format: str | None = None) -> tuple[list[Path]
         matches = [Path(text)]
         if not matches[0].exists() and glob.has_magic(text):
             every = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - the pattern may be absolute
-            matches = [Path(m) for m in every if MARK not in Path(m).name]
+            matches = [Path(m) for m in every if not _result(Path(m), text)]
             if not matches:
                 raise FormatError(text, "", "files that match the pattern", "none")
         for path in matches:
             if path.is_dir() and not recognised(path) and format is None:
-                inside = [
-                    p for p in sorted(path.iterdir()) if not p.name.startswith(".") and MARK not in p.name
-                ]
+                inside = [p for p in sorted(path.iterdir()) if p.name[0] != "." and not _result(p)]
                 good = [p for p in inside if recognised(p)]
                 if not good:
                     raise FormatError(
@@ -77,6 +76,11 @@ def expand(inputs: Iterable[str], format: str | None = None) -> tuple[list[Path]
             else:
                 found[path] = None
     return list(found), passed_over
+
+
+def _result(path: Path, asked: str = "") -> bool:
+    """Whether a file is the result of an earlier run, and not what was asked for."""
+    return any(mark in path.name and mark not in asked for mark in MARKS)
 
 
 def recognised(path: Path) -> bool:
@@ -90,11 +94,13 @@ def recognised(path: Path) -> bool:
     return True
 
 
-def plan(sources: Sequence[Path], output: str | None, suffix: str | None = None) -> list[Job]:
+def plan(
+    sources: Sequence[Path], output: str | None, suffix: str | None = None, mark: str = MARK
+) -> list[Job]:
     """Where the result of each input goes.
 
-    Beside the input as ``NAME.steady.SUFFIX``; into another folder under its own name; or, for a single
-    input, to the very file that ``output`` names.
+    Beside the input as ``NAME.steady.SUFFIX`` (or another mark); into another folder under its own name; or,
+    for a single input, to the very file that ``output`` names.
 
     Parameters
     ----------
@@ -105,18 +111,20 @@ def plan(sources: Sequence[Path], output: str | None, suffix: str | None = None)
         inputs); STDIO is stdout.
     suffix
         Of the format asked for; None keeps the input's.
+    mark
+        What sets the result's name apart.
     """
     if output == STDIO:
         return [Job(s, None) for s in sources]
     if output is None:
-        return [Job(s, s.with_name(_name(s, suffix, MARK))) for s in sources]
+        return [Job(s, s.with_name(_name(s, suffix, mark))) for s in sources]
     folder = Path(output)
     if len(sources) == 1 and not output.endswith("/") and not (folder.is_dir() and not recognised(folder)):
         return [Job(sources[0], folder, named=True)]
     jobs = []
     for s in sources:
         same = s.parent.resolve() == folder.resolve()
-        jobs.append(Job(s, folder / _name(s, suffix, MARK if same else ""), make_folder=True))
+        jobs.append(Job(s, folder / _name(s, suffix, mark if same else ""), make_folder=True))
     targets = [j.target for j in jobs]
     twice = next((t for t in targets if targets.count(t) > 1), None)
     if twice is not None:

@@ -16,7 +16,7 @@ from steadypose.io._registry import FORMATS, Format, find
 from steadypose.sequence import Motion, Unit
 from steadypose.skeleton import Skeleton
 
-__all__ = ["detect", "formats", "image_size", "read", "read_streams", "write"]
+__all__ = ["detect", "formats", "image_size", "read", "read_streams", "touches", "write"]
 
 
 def formats() -> dict[str, Format]:
@@ -149,7 +149,7 @@ def write(
     target = Path(path)
     chosen = find(format) if format is not None else _format_for(streams, target)
     sources = [m.source for m in streams.values() if m.source is not None]
-    touched = next((how for s in sources if (how := _touches(s.path, target))), None)
+    touched = next((how for s in sources if (how := touches(s.path, target))), None)
     if touched:
         raise SteadyposeError(f"{target}: {touched}; steadypose never touches its input")
     kept = [s for s in sources if s.format == chosen.name]
@@ -212,6 +212,8 @@ def _format_for(streams: Mapping[str, Motion], target: Path) -> Format:
     # Where several formats share a suffix, the plainest one is meant.
     plain = {".json": "mediapipe-json", ".csv": "long-csv", ".npy": "plain", ".zip": "openpose"}
     plain[".npz"] = "plain" if kind != "rotations" else "amass"
+    if kind == "3d" and "pelvis" in first.skeleton.canonical:  # MediaPipe has none
+        plain[".json"] = "mmpose"
     name = plain.get(suffix) or next(
         (f.name for f in FORMATS.values() if f.suffix == suffix and kind in f.holds), None
     )
@@ -222,7 +224,7 @@ def _format_for(streams: Mapping[str, Motion], target: Path) -> Format:
     return FORMATS[name]
 
 
-def _touches(source: str, target: Path) -> str | None:
+def touches(source: str, target: Path) -> str | None:
     """What writing ``target`` would do to the file or folder that was read; None if nothing."""
     a, b = Path(source), target
     with contextlib.suppress(OSError):

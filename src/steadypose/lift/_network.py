@@ -94,10 +94,11 @@ def _content(weights: str | os.PathLike[str] | None) -> tuple[Path, bytes]:
     if isinstance(given, str) and given in there and not path.exists():
         path = there[given]
     elif not path.exists() and path.name == str(given) and not path.suffix:
-        names = ", ".join(there) or "none yet"
+        if not there:
+            raise SteadyposeError("no lifting network comes with steadypose yet: weights takes an ONNX file")
         raise SteadyposeError(
-            f"expected a lifting network that comes with steadypose ({names}) or an ONNX file, "
-            f"found the name {str(given)!r}"
+            f"expected a lifting network that comes with steadypose ({', '.join(there)}) or an ONNX file, "
+            f"found {str(given)!r}"
         )
     try:
         return path, path.read_bytes()
