@@ -12,16 +12,20 @@ Layer normalisation: Ba et al. 2016. Recurrent dropout on the candidate only: Se
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from steadypose.models._dropout import Dropout
+from steadypose.models._shared_weight import SharedWeight
+
 # TensorFlow's is 1e-12; a frame without any joint has gates without variance, whose gradient that multiplies
 # by a million.
 EPSILON = 1e-5
-INPUT, FORGET, OUTPUT, CANDIDATE = range(4)  # the order of the gates in every array
+INPUT, FORGET, OUTPUT, CANDIDATE = range(4)  # order of the gates in the rows of every weight
 
 
 class State(NamedTuple):
@@ -56,7 +60,8 @@ class LayerNormLSTM(nn.Module):
         forget_bias: float = 1.0,
     ) -> None:
         super().__init__()
-        self.width, self.keep, self.forget_bias = width, keep, forget_bias
+        self.width, self.forget_bias = width, forget_bias
+        self.candidate_dropout = Dropout(keep)
         self.input = nn.Linear(input_size, 4 * width, bias=not layer_norm)
         self.hidden = nn.Linear(width, 4 * width, bias=False)
         self.gain = nn.Parameter(torch.ones(4, width)) if layer_norm else None
@@ -76,26 +81,31 @@ class LayerNormLSTM(nn.Module):
 
     def forward(self, x: Tensor) -> State:
         """The state after all frames of ``x`` (frames, batch, inputs), from zero."""
-        state = self.start(x.shape[1])
+        state, hidden = self.start(x.shape[1]), SharedWeight(self.hidden.weight)
         for product in self.input(x).unbind(0):  # one product for all frames
-            state = self._gates(product, state)
+            state = self._gates(product + hidden(state.h), state.c)
         return state
 
-    def step(self, x: Tensor, state: State) -> State:
-        """The state after one more frame ``x`` (batch, inputs)."""
-        return self._gates(self.input(x), state)
+    def stepper(self) -> Callable[[Tensor, State], State]:
+        """A function for one frame after the other: input (batch, inputs) and state in, next state out."""
+        inputs, hidden = SharedWeight(self.input.weight), SharedWeight(self.hidden.weight)
 
-    def _gates(self, product: Tensor, state: State) -> State:
-        a = (product + self.hidden(state.h)).view(-1, 4, self.width)
+        def step(x: Tensor, state: State) -> State:
+            product = inputs(x) + hidden(state.h)
+            return self._gates(product if self.input.bias is None else product + self.input.bias, state.c)
+
+        return step
+
+    def _gates(self, product: Tensor, c: Tensor) -> State:
+        a = product.view(-1, 4, self.width)
         if self.gain is not None and self.shift is not None:
             a = torch.addcmul(self.shift, functional.layer_norm(a, (self.width,), eps=EPSILON), self.gain)
-        i, o = torch.sigmoid(a[:, INPUT]), torch.sigmoid(a[:, OUTPUT])
-        f = torch.sigmoid(a[:, FORGET] + self.forget_bias)
-        g = functional.dropout(torch.tanh(a[:, CANDIDATE]), 1 - self.keep, self.training)
-        c = torch.addcmul(f * state.c, i, g)
+        i, f, o, g = a.unbind(1)
+        f, g = torch.sigmoid(f + self.forget_bias), self.candidate_dropout(torch.tanh(g))
+        c = torch.addcmul(f * c, torch.sigmoid(i), g)
         if self.state_norm is not None:
             c = self.state_norm(c)
-        return State(c, o * torch.tanh(c))
+        return State(c, torch.sigmoid(o) * torch.tanh(c))
 
 
 class PlainLayerNormLSTM(LayerNormLSTM):
@@ -105,16 +115,19 @@ class PlainLayerNormLSTM(LayerNormLSTM):
         """The state after all frames of ``x`` (frames, batch, inputs), from zero."""
         state = self.start(x.shape[1])
         for frame in x:
-            state = self.step(frame, state)
+            state = self._step(frame, state)
         return state
 
-    def step(self, x: Tensor, state: State) -> State:
-        """The state after one more frame ``x`` (batch, inputs)."""
+    def stepper(self) -> Callable[[Tensor, State], State]:
+        """A function for one frame after the other: input (batch, inputs) and state in, next state out."""
+        return self._step
+
+    def _step(self, x: Tensor, state: State) -> State:
         i = torch.sigmoid(self._gate(INPUT, x, state.h))
         g = torch.tanh(self._gate(CANDIDATE, x, state.h))
         f = torch.sigmoid(self._gate(FORGET, x, state.h) + self.forget_bias)
         o = torch.sigmoid(self._gate(OUTPUT, x, state.h))
-        c = f * state.c + i * functional.dropout(g, 1 - self.keep, self.training)
+        c = f * state.c + i * self.candidate_dropout(g)
         if self.state_norm is not None:
             c = self.state_norm(c)
         return State(c, o * torch.tanh(c))

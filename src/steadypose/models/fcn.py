@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from steadypose.models._dropout import Dropout
+
 __all__ = ["FCN", "FCNConfig"]
 
 
@@ -69,4 +71,4 @@ class FCN(nn.Module):
 
 def _layer(size_in: int, c: FCNConfig) -> nn.Sequential:
     norm = nn.BatchNorm1d(c.width) if c.batch_norm else nn.Identity()
-    return nn.Sequential(nn.Linear(size_in, c.width), norm, nn.ReLU(), nn.Dropout(c.dropout))
+    return nn.Sequential(nn.Linear(size_in, c.width), norm, nn.ReLU(), Dropout(1 - c.dropout))

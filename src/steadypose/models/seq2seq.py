@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from steadypose.models._dropout import Dropout
 from steadypose.models._layernorm_lstm import LayerNormLSTM, PlainLayerNormLSTM
 
 __all__ = ["Seq2Seq", "Seq2SeqConfig"]
@@ -74,8 +75,8 @@ class Seq2Seq(nn.Module):
         self.decoder_in: nn.Module = _linear(size_out, c.width)
         self.decoder = lstm(c.width, c.width, **switches)  # type: ignore[arg-type]
         self.decoder_out = _linear(c.width, size_out)
-        self.input_dropout = nn.Dropout(1 - c.input_keep)
-        self.output_dropout = nn.Dropout(1 - c.output_keep)
+        self.input_dropout = Dropout(c.input_keep)
+        self.output_dropout = Dropout(c.output_keep)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, length, joints_in, channels_in) to (batch, length, joints_out, 3), both z-scored."""
@@ -84,9 +85,9 @@ class Seq2Seq(nn.Module):
             frames = frames.flip(0)
         state = self.encoder(self.input_dropout(self.encoder_in(frames)))
         pose = x.new_ones(x.shape[0], self.config.joints_out * 3)
-        poses = []
+        step, poses = self.decoder.stepper(), []
         for _ in range(self.config.length):
-            state = self.decoder.step(self.input_dropout(self.decoder_in(pose)), state)
+            state = step(self.input_dropout(self.decoder_in(pose)), state)
             out = self.decoder_out(self.output_dropout(state.h))
             pose = pose + out if self.config.residual else out
             poses.append(pose)
