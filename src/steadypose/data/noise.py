@@ -66,25 +66,31 @@ class DetectorNoise:
 
     Parameters
     ----------
-    scale
-        Typical error (standard deviation of x and of y) of a shoulder, torso lengths.
+    fast_scale, slow_scale, still_scale
+        Standard deviations of x and of y of a shoulder's error, torso lengths: of the part that changes from
+        frame to frame, of the part that wanders, and of the part that stays for a whole clip (what detector
+        and motion capture call a shoulder differs).
     fast_time, slow_time
-        Time constants of the two parts of the error, seconds.
-    slow_share, still_share
-        Shares of the error's variance that are slow, and that stay the same for the whole clip.
+        Time constants of the first two, seconds.
+    detector_spread
+        Standard deviation, between clips, of the logarithm of the fast part: some shake, some hardly.
+    joint_spread
+        Standard deviation, between clips, of the logarithm of each joint's amplitude.
     spread
-        How much the logarithm of the amplitude varies with the difficulty.
-    clip_spread
-        Standard deviation of the logarithm of a joint's amplitude between clips.
+        Logarithm of the amplitude that a standard deviation of difficulty adds.
     difficulty_time
         Time constant of the wandering difficulty, seconds.
     speed_gain, occlusion_gain
         Difficulty added at a speed of e − 1 torso lengths a second, and by being hidden; in standard
         deviations of its wandering.
-    confidence_middle, confidence_slope, confidence_noise
-        Confidence is logistic(middle − slope · difficulty + noise).
-    missing_above
-        Difficulty above which a joint is not found.
+    confidence_middle, confidence_slope
+        Confidence is logistic(middle − slope · (difficulty + noise)); the two ends between which a clip's
+        detector is drawn: one that is never sure (OpenPose), and one that mostly is (MediaPipe's visibility).
+    confidence_noise
+        Standard deviation of that noise, which has nothing to do with the error.
+    lost_rate, lost_time
+        Times a second (for every joint at difficulty 0, e times as often at 1), and mean seconds, in which a
+        joint is not found.
     absent_rate, absent_time
         Times a second, and mean seconds, in which nothing is found at all.
     outlier_rate, outlier_time
@@ -100,20 +106,22 @@ class DetectorNoise:
         0: nothing is changed; 1: as fitted; in between and beyond: amplitudes and rates in proportion.
     """
 
-    scale: float = 0.03
-    fast_time: float = 0.05
-    slow_time: float = 0.6
-    slow_share: float = 0.45
-    still_share: float = 0.1
-    spread: float = 0.45
-    clip_spread: float = 0.3
-    difficulty_time: float = 0.4
+    fast_scale: float = 0.010
+    slow_scale: float = 0.020
+    still_scale: float = 0.020
+    fast_time: float = 0.04
+    slow_time: float = 0.4
+    detector_spread: float = 0.7
+    joint_spread: float = 0.3
+    spread: float = 0.35
+    difficulty_time: float = 0.2
     speed_gain: float = 0.6
     occlusion_gain: float = 1.5
-    confidence_middle: float = 1.4
-    confidence_slope: float = 0.7
-    confidence_noise: float = 0.4
-    missing_above: float = 3.2
+    confidence_middle: tuple[float, float] = (0.7, 5.5)
+    confidence_slope: tuple[float, float] = (0.25, 2.0)
+    confidence_noise: float = 1.0
+    lost_rate: float = 0.02
+    lost_time: float = 0.15
     absent_rate: float = 0.02
     absent_time: float = 0.05
     outlier_rate: float = 0.03
@@ -127,14 +135,8 @@ class DetectorNoise:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            free = name in ("confidence_middle", "missing_above")
-            if not np.isfinite(value) or (value < 0 and not free):
+            if not np.isfinite(value).all() or (name != "confidence_middle" and np.min(value) < 0):
                 raise DataError(f"expected {name} to be finite and not below 0, found {value}")
-        if self.slow_share + self.still_share > 1:
-            raise DataError(
-                f"expected slow_share and still_share of at most 1 together, "
-                f"found {self.slow_share} and {self.still_share}"
-            )
 
     def __call__(
         self,
@@ -197,7 +199,7 @@ class DetectorNoise:
         confidence = self._confidence(difficulty, fps, rng)
         out, confidence = self._swapped(out, confidence, hidden, skeleton, fps, rng)
         self._throw(out, confidence, x, unit, hidden, skeleton, fps, rng)
-        lost = difficulty > self.missing_above / self.strength
+        lost = self._runs(x.shape[:2], self.lost_rate * np.exp(difficulty), self.lost_time, fps, rng)
         lost |= self._runs((len(x), 1), self.absent_rate, self.absent_time, fps, rng)
         self._cut(out, confidence, unit, fps, rng, size)
         out[lost] = np.nan
@@ -217,20 +219,23 @@ class DetectorNoise:
     def _errors(self, difficulty: Floats, skeleton: Skeleton, fps: float, rng: np.random.Generator) -> Floats:
         """In torso lengths."""
         shape = (*difficulty.shape, 2)
-        level = self.strength * self.scale * _joint_scales(skeleton)
-        level = level * np.exp(self.clip_spread * rng.standard_normal(len(skeleton)))
-        still = np.sqrt(self.still_share) * rng.standard_normal(shape[1:])
-        slow = np.sqrt(self.slow_share) * correlated(shape, self.slow_time * fps, rng)
-        fast_share = max(0.0, 1 - self.slow_share - self.still_share)
-        fast = np.sqrt(fast_share) * correlated(shape, self.fast_time * fps, rng)
-        amplitude = level * np.exp(self.spread * difficulty)
-        return np.asarray(amplitude[..., None] * (slow + fast) + level[:, None] * still)
+        level = self.strength * _joint_scales(skeleton)
+        level = level * np.exp(self.joint_spread * rng.standard_normal(len(skeleton)))
+        shaking = self.fast_scale * np.exp(self.detector_spread * rng.standard_normal())
+        fast = shaking * correlated(shape, self.fast_time * fps, rng)
+        slow = self.slow_scale * correlated(shape, self.slow_time * fps, rng)
+        still = self.still_scale * rng.standard_normal(shape[1:])
+        amplitude = np.exp(self.spread * difficulty)[..., None]
+        return np.asarray(level[:, None] * (amplitude * (fast + slow) + still))
 
     def _confidence(self, difficulty: Floats, fps: float, rng: np.random.Generator) -> Floats:
-        noise = self.confidence_noise * correlated(difficulty.shape, self.fast_time * fps, rng)
-        logit = self.confidence_middle - self.confidence_slope * difficulty + noise
+        sure = rng.random()
+        middle, slope = (
+            (1 - sure) * a + sure * b for a, b in (self.confidence_middle, self.confidence_slope)
+        )
+        noise = self.confidence_noise * correlated(difficulty.shape, self.slow_time * fps, rng)
         # Weak noise means sure detections: at strength 0 confidence is 1.
-        logit = logit - 2 * np.log(min(self.strength, 1.0))
+        logit = middle - slope * (difficulty + noise) - 2 * np.log(min(self.strength, 1.0))
         return np.asarray(1 / (1 + np.exp(-logit)))
 
     def _swapped(
