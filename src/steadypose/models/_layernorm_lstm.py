@@ -11,6 +11,7 @@ Layer normalisation: Ba et al. 2016. Recurrent dropout on the candidate only: Se
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -74,15 +75,12 @@ class LayerNormLSTM(nn.Module):
         if not layer_norm:
             nn.init.zeros_(self.input.bias)
 
-    def start(self, batch: int) -> State:
-        """The zero state."""
-        zero = self.hidden.weight.new_zeros(batch, self.width)
-        return State(zero, zero)
-
     def forward(self, x: Tensor) -> State:
         """The state after all frames of ``x`` (frames, batch, inputs), from zero."""
-        state, hidden = self.start(x.shape[1]), SharedWeight(self.hidden.weight)
-        for product in self.input(x).unbind(0):  # one product for all frames
+        hidden = SharedWeight(self.hidden.weight)
+        first, *others = self.input(x).unbind(0)  # one product for all frames
+        state = self._gates(first, first.new_zeros(x.shape[1], self.width))
+        for product in others:
             state = self._gates(product + hidden(state.h), state.c)
         return state
 
@@ -95,6 +93,18 @@ class LayerNormLSTM(nn.Module):
             return self._gates(product if self.input.bias is None else product + self.input.bias, state.c)
 
         return step
+
+    def after(self, linear: nn.Module) -> LayerNormLSTM:
+        """A copy that takes what ``linear`` takes, which it has multiplied into its own input product."""
+        assert isinstance(linear, nn.Linear)
+        merged = nn.Linear(linear.in_features, 4 * self.width).to(linear.weight)
+        weight = self.input.weight.detach().double()
+        bias = weight @ linear.bias.detach().double()
+        merged.weight.data.copy_(weight @ linear.weight.detach().double())
+        merged.bias.data.copy_(bias if self.input.bias is None else bias + self.input.bias.detach())
+        result = copy.deepcopy(self)
+        result.input = merged
+        return result
 
     def _gates(self, product: Tensor, c: Tensor) -> State:
         a = product.view(-1, 4, self.width)
@@ -113,7 +123,8 @@ class PlainLayerNormLSTM(LayerNormLSTM):
 
     def forward(self, x: Tensor) -> State:
         """The state after all frames of ``x`` (frames, batch, inputs), from zero."""
-        state = self.start(x.shape[1])
+        zero = x.new_zeros(x.shape[1], self.width)
+        state = State(zero, zero)
         for frame in x:
             state = self._step(frame, state)
         return state
@@ -135,6 +146,8 @@ class PlainLayerNormLSTM(LayerNormLSTM):
     def _gate(self, gate: int, x: Tensor, h: Tensor) -> Tensor:
         rows = slice(gate * self.width, (gate + 1) * self.width)
         a = x @ self.input.weight[rows].T + h @ self.hidden.weight[rows].T
+        if self.input.bias is not None:
+            a = a + self.input.bias[rows]
         if self.gain is None or self.shift is None:
-            return a + self.input.bias[rows]
+            return a
         return functional.layer_norm(a, (self.width,), self.gain[gate], self.shift[gate], EPSILON)

@@ -21,7 +21,9 @@ class SharedWeight:
 
     def __init__(self, weight: Tensor) -> None:
         self.uses: Uses = []
-        self.deferred = torch.is_grad_enabled() and weight.requires_grad
+        # Automatic mixed precision changes types between forward and backward: autograd knows how.
+        mixed = torch.is_autocast_enabled(weight.device.type)
+        self.deferred = torch.is_grad_enabled() and weight.requires_grad and not mixed
         self.weight = weight
         if self.deferred:
             self.weight = _Gather.apply(weight, self.uses)  # type: ignore[no-untyped-call]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from steadypose.errors import DataError
+from steadypose.models._checks import check_count, check_switch
 from steadypose.models._dropout import Dropout
 
 __all__ = ["FCN", "FCNConfig"]
@@ -29,6 +31,11 @@ class FCNConfig:
         Probability with which a unit is dropped in training.
     batch_norm, residual
         Batch normalisation after every hidden layer; the sums around the blocks.
+
+    Raises
+    ------
+    DataError
+        If a field does not fit; the message names it.
     """
 
     joints_in: int = 16
@@ -39,6 +46,13 @@ class FCNConfig:
     dropout: float = 0.5
     batch_norm: bool = True
     residual: bool = True
+
+    def __post_init__(self) -> None:
+        check_count(self, ("joints_in", "joints_out", "width", "channels_in"))
+        check_count(self, ("blocks",), 0, 64)
+        check_switch(self, ("batch_norm", "residual"))
+        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout <= 0.99:
+            raise DataError(f"expected dropout as a probability from 0 to 0.99, found {self.dropout!r}")
 
 
 class FCN(nn.Module):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from steadypose.errors import DataError
+from steadypose.models._checks import check_count, check_keep, check_switch
 from steadypose.models._dropout import Dropout
 from steadypose.models._layernorm_lstm import LayerNormLSTM, PlainLayerNormLSTM
 
 __all__ = ["Seq2Seq", "Seq2SeqConfig"]
+
+Cell = Literal["fused", "plain"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,12 @@ class Seq2SeqConfig:
     forget_bias
         Added to the forget gates.
     cell
-        ``"fused"``, or ``"plain"``: the same computation gate by gate, several times slower, for comparison.
+        ``"fused"``, or ``"plain"``: the same computation gate by gate, slower, for comparison.
+
+    Raises
+    ------
+    DataError
+        If a field does not fit; the message names it.
     """
 
     joints_in: int = 16
@@ -54,7 +65,16 @@ class Seq2SeqConfig:
     residual: bool = True
     reverse: bool = True
     forget_bias: float = 1.0
-    cell: Literal["fused", "plain"] = "fused"
+    cell: Cell = "fused"
+
+    def __post_init__(self) -> None:
+        check_count(self, ("joints_in", "joints_out", "length", "width", "channels_in"))
+        check_keep(self, ("recurrent_keep", "input_keep", "output_keep"))
+        check_switch(self, ("layer_norm", "residual", "reverse"))
+        if not isinstance(self.forget_bias, int | float) or not math.isfinite(self.forget_bias):
+            raise DataError(f"expected forget_bias as a finite number, found {self.forget_bias!r}")
+        if self.cell not in get_args(Cell):
+            raise DataError(f"expected cell as 'fused' or 'plain', found {self.cell!r}")
 
 
 class Seq2Seq(nn.Module):
@@ -92,6 +112,18 @@ class Seq2Seq(nn.Module):
             pose = pose + out if self.config.residual else out
             poses.append(pose)
         return torch.stack(poses, 1).view(-1, len(poses), self.config.joints_out, 3)
+
+    def folded(self) -> Seq2Seq:
+        """The same network for evaluation only, with half of the weights and of the arithmetic.
+
+        Without dropout between them, the linear layers in front of the LSTMs and the LSTMs' own input
+        products are one linear map each.
+        """
+        folded = copy.deepcopy(self).eval()
+        folded.encoder = self.encoder.after(self.encoder_in)
+        folded.decoder = self.decoder.after(self.decoder_in)
+        folded.encoder_in = folded.decoder_in = nn.Identity()
+        return folded
 
 
 def _linear(size_in: int, size_out: int) -> nn.Linear:

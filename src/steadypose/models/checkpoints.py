@@ -1,0 +1,179 @@
+"""Checkpoints: weights as safetensors with a card inside, and the same card beside them to read.
+
+The file is complete in itself; loading does not look at the JSON beside it. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steadypose._version import __version__
+from steadypose.errors import DataError, FormatError, SteadyposeError
+from steadypose.lift._spec import METADATA, LiftSpec
+from steadypose.models.fcn import FCNConfig
+from steadypose.models.lifter import Lifter, build
+from steadypose.models.seq2seq import Seq2SeqConfig
+
+__all__ = ["REQUIRED", "load", "save"]
+
+# What whoever saves must say (None where it is not known yet).
+REQUIRED = ("name", "trained_on", "split", "licence", "seed", "epochs", "scores", "command")
+CONFIGS: dict[str, type[FCNConfig] | type[Seq2SeqConfig]] = {"fcn": FCNConfig, "seq2seq": Seq2SeqConfig}
+
+
+def complete_card(lifter: Lifter, card: Mapping[str, Any]) -> dict[str, Any]:
+    """The card with what the network itself knows: its configuration, spec, size, and this version.
+
+    Raises
+    ------
+    DataError
+        If something required is missing, or JSON cannot hold it.
+    """
+    missing = [name for name in REQUIRED if name not in card]
+    if missing:
+        raise DataError(f"expected a card with {', '.join(REQUIRED)}, found none of: {', '.join(missing)}")
+    kind = next(kind for kind, config in CONFIGS.items() if isinstance(lifter.network.config, config))
+    whole = {
+        **card,
+        "network": {"kind": kind, **asdict(lifter.network.config)},
+        "spec": lifter.spec.to_json(),
+        "parameters": sum(p.numel() for p in lifter.parameters()),
+        "version": __version__,
+    }
+    try:
+        return dict(json.loads(json.dumps(whole, allow_nan=False)))
+    except (TypeError, ValueError) as e:
+        raise DataError(f"expected a card of what JSON can hold, found something else: {e}") from None
+
+
+def save(path: str | Path, lifter: Lifter, card: Mapping[str, Any]) -> Path:
+    """Write ``path`` (``.safetensors``) and the card beside it (``.json``), replacing older ones.
+
+    Parameters
+    ----------
+    path
+        The checkpoint; its folder exists.
+    lifter
+        The network and its z-scoring.
+    card
+        At least the names in ``REQUIRED``; the rest is kept as it is.
+
+    Returns
+    -------
+    Path
+        Of the checkpoint.
+
+    Raises
+    ------
+    DataError
+        If the suffix is another, or the card is not complete.
+    SteadyposeError
+        If it cannot be written; whatever was there is then still there.
+    """
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise DataError(
+            f"{path}: expected a name that ends in .safetensors, found {path.suffix or 'no suffix'}"
+        )
+    whole = complete_card(lifter, card)
+    tensors = {name: t.detach().cpu().contiguous() for name, t in lifter.state_dict().items()}
+    text = json.dumps(whole, indent=1)
+    write_atomically(path, lambda to: save_file(tensors, to, metadata={METADATA: text}))
+    write_atomically(path.with_suffix(".json"), lambda to: to.write_text(text + "\n", encoding="utf-8"))
+    return path
+
+
+def load(path: str | Path) -> tuple[Lifter, dict[str, Any]]:
+    """Read what :func:`save` wrote: the lifter, in evaluation mode on the processor, and its card.
+
+    Raises
+    ------
+    FormatError
+        If the file is not there, is none of steadypose's, or is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FormatError(path, "", "a checkpoint (.safetensors)", "a folder" if path.is_dir() else "no file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 – no mapping
+    except (SafetensorError, OSError, ValueError) as e:
+        raise FormatError(path, "", "a checkpoint (.safetensors)", _what_else(path, str(e))) from None
+    if METADATA not in metadata:
+        raise FormatError(path, "metadata", "the card of a steadypose checkpoint", "none")
+    lifter, card = _from_card(path, metadata[METADATA])
+    _check_tensors(path, lifter.state_dict(), tensors)
+    lifter.load_state_dict(tensors, assign=True)
+    return lifter.eval(), card
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a file beside ``path`` and put it in place in one step, or leave all as it was."""
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}{path.suffix}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    except Exception as e:
+        if isinstance(e, SteadyposeError):
+            raise
+        reason = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
+        raise SteadyposeError(f"{path}: could not be written: {' '.join(reason.split())}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _from_card(path: Path, text: str) -> tuple[Lifter, dict[str, Any]]:
+    """A lifter without memory behind its weights yet, so that an absurd card costs nothing."""
+    try:
+        card = json.loads(text)
+    except ValueError as e:
+        raise FormatError(path, "card", "JSON", f"something else ({e})") from None
+    if not isinstance(card, dict) or not isinstance(card.get("network"), dict):
+        raise FormatError(path, "card", "a network's configuration under 'network'", "none")
+    config = dict(card["network"])
+    kind = config.pop("kind", None)
+    if kind not in CONFIGS:
+        raise FormatError(path, "card, network.kind", " or ".join(CONFIGS), repr(kind))
+    known = {f.name for f in fields(CONFIGS[kind])}
+    if set(config) != known:
+        differing = ", ".join(sorted(map(str, set(config) ^ known)))
+        raise FormatError(path, "card, network", f"the fields of {kind}", f"a difference in {differing}")
+    try:
+        with torch.device("meta"):
+            lifter = build(CONFIGS[kind](**config), LiftSpec.from_json(card.get("spec")))
+    except DataError as e:
+        raise FormatError(path, "card", "a network that can be built", str(e)) from None
+    return lifter, card
+
+
+def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    for name in sorted(set(expected) | set(found)):
+        if name not in found or name not in expected:
+            what = ("a tensor", "none") if name not in found else ("no such tensor", "one")
+            raise FormatError(path, name, *what)
+        a, b = expected[name], found[name]
+        if a.shape != b.shape or a.dtype != b.dtype:
+            raise FormatError(path, name, f"{tuple(a.shape)} {a.dtype}", f"{tuple(b.shape)} {b.dtype}")
+        if not torch.isfinite(b).all():
+            raise FormatError(path, name, "finite numbers", "NaN or infinity")
+
+
+def _what_else(path: Path, reason: str) -> str:
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start in (b"PK", b"\x80\x02"):
+        return "a file of torch.save, which is never loaded: it can run programs"
+    return "an empty file" if not start else f"something else ({reason})"
