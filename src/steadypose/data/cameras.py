@@ -148,9 +148,10 @@ class Camera:
     def _reach(self) -> float:
         """Largest distance from the axis, at depth 1, up to which the radial polynomial grows."""
         k1, k2, _, _, k3 = self.distortion
-        squares = np.roots([7 * k3, 5 * k2, 3 * k1, 1.0])
-        turning = squares.real[(np.abs(squares.imag) < 1e-9) & (squares.real > 0)]
-        return float(_BEFORE_FOLD * np.sqrt(turning.min())) if len(turning) else np.inf
+        # Its derivative is 0 where one over the squared distance is a root of this.
+        inverse = np.roots([1.0, 3 * k1, 5 * k2, 7 * k3])
+        turning = inverse.real[(np.abs(inverse.imag) < 1e-9) & (inverse.real > 1e-12)]
+        return float(_BEFORE_FOLD / np.sqrt(turning.max())) if len(turning) else np.inf
 
     def _distort(self, xy: Floats) -> Floats:
         """OpenCV's lens: undistorted to distorted, both at depth 1."""
