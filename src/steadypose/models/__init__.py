@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING
 from steadypose.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from steadypose.models.export import Exported, export_onnx
     from steadypose.models.fcn import FCN, FCNConfig
     from steadypose.models.lifter import Lifter, build
     from steadypose.models.seq2seq import Seq2Seq, Seq2SeqConfig
 
 _HOME = {
+    "Exported": "export",
     "FCN": "fcn",
     "FCNConfig": "fcn",
     "Lifter": "lifter",
     "Seq2Seq": "seq2seq",
     "Seq2SeqConfig": "seq2seq",
     "build": "lifter",
+    "export_onnx": "export",
 }
 
-__all__ = ["FCN", "FCNConfig", "Lifter", "Seq2Seq", "Seq2SeqConfig", "build"]
+__all__ = ["FCN", "Exported", "FCNConfig", "Lifter", "Seq2Seq", "Seq2SeqConfig", "build", "export_onnx"]
 
 if not TYPE_CHECKING:  # so that a type checker still refuses names that do not exist
 
