@@ -152,7 +152,7 @@ class DetectorNoise:
         Parameters
         ----------
         pixels : array_like, shape (frames, joints, 2)
-            True places in the image; NaN (behind the camera) comes out missing.
+            True places in the image; NaN (behind the camera) comes out missing, here and in ``camera``.
         camera : array_like, shape (frames, joints, 3)
             The same joints in the camera's frame, metres: depth tells what hides what.
         skeleton
@@ -191,6 +191,7 @@ class DetectorNoise:
         if self.strength == 0:
             return x.copy(), complete(x).astype(np.float64)
 
+        x = np.where(complete(seen)[..., None], x, np.nan)
         length = torso_length(seen, skeleton)
         unit = length * _pixels_per_metre(x, seen, skeleton)
         hidden = occlusion(seen, skeleton, length)
