@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -21,7 +20,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from steadypose.models._dropout import Dropout
-from steadypose.models._shared_weight import SharedWeight
 
 # TensorFlow's is 1e-12; a frame without any joint has gates without variance, whose gradient that multiplies
 # by a million.
@@ -77,22 +75,15 @@ class LayerNormLSTM(nn.Module):
 
     def forward(self, x: Tensor) -> State:
         """The state after all frames of ``x`` (frames, batch, inputs), from zero."""
-        hidden = SharedWeight(self.hidden.weight)
         first, *others = self.input(x).unbind(0)  # one product for all frames
         state = self._gates(first, first.new_zeros(x.shape[1], self.width))
         for product in others:
-            state = self._gates(product + hidden(state.h), state.c)
+            state = self._next(product, state)
         return state
 
-    def stepper(self) -> Callable[[Tensor, State], State]:
-        """A function for one frame after the other: input (batch, inputs) and state in, next state out."""
-        inputs, hidden = SharedWeight(self.input.weight), SharedWeight(self.hidden.weight)
-
-        def step(x: Tensor, state: State) -> State:
-            product = inputs(x) + hidden(state.h)
-            return self._gates(product if self.input.bias is None else product + self.input.bias, state.c)
-
-        return step
+    def step(self, x: Tensor, state: State) -> State:
+        """The state after one more frame ``x`` (batch, inputs)."""
+        return self._next(self.input(x), state)
 
     def after(self, linear: nn.Module) -> LayerNormLSTM:
         """A copy that takes what ``linear`` takes, which it has multiplied into its own input product."""
@@ -105,6 +96,9 @@ class LayerNormLSTM(nn.Module):
         result = copy.deepcopy(self)
         result.input = merged
         return result
+
+    def _next(self, product: Tensor, state: State) -> State:
+        return self._gates(torch.addmm(product, state.h, self.hidden.weight.T), state.c)
 
     def _gates(self, product: Tensor, c: Tensor) -> State:
         a = product.view(-1, 4, self.width)
@@ -126,14 +120,11 @@ class PlainLayerNormLSTM(LayerNormLSTM):
         zero = x.new_zeros(x.shape[1], self.width)
         state = State(zero, zero)
         for frame in x:
-            state = self._step(frame, state)
+            state = self.step(frame, state)
         return state
 
-    def stepper(self) -> Callable[[Tensor, State], State]:
-        """A function for one frame after the other: input (batch, inputs) and state in, next state out."""
-        return self._step
-
-    def _step(self, x: Tensor, state: State) -> State:
+    def step(self, x: Tensor, state: State) -> State:
+        """The state after one more frame ``x`` (batch, inputs)."""
         i = torch.sigmoid(self._gate(INPUT, x, state.h))
         g = torch.tanh(self._gate(CANDIDATE, x, state.h))
         f = torch.sigmoid(self._gate(FORGET, x, state.h) + self.forget_bias)

@@ -29,7 +29,7 @@ __all__ = ["Exported", "export_onnx"]
 
 OPSET = 17  # the first with layer normalisation
 # Largest difference from torch, in standard deviations of an output: 0.002 mm where a coordinate varies by
-# 200 mm. Neighbouring float32 numbers lie 0.00003 mm apart at 300 mm, and a sequence is ten rounded steps deep.
+# 200 mm. Neighbouring float32 numbers lie 0.00003 mm apart at 300 mm; a sequence is ten rounded steps deep.
 TOLERANCE = 1e-5
 HALF_FROM = 1024  # entries; smaller weights stay as they are
 HALF_MOST = 65504.0

@@ -105,9 +105,9 @@ class Seq2Seq(nn.Module):
             frames = frames.flip(0)
         state = self.encoder(self.input_dropout(self.encoder_in(frames)))
         pose = x.new_ones(x.shape[0], self.config.joints_out * 3)
-        step, poses = self.decoder.stepper(), []
+        poses = []
         for _ in range(self.config.length):
-            state = step(self.input_dropout(self.decoder_in(pose)), state)
+            state = self.decoder.step(self.input_dropout(self.decoder_in(pose)), state)
             out = self.decoder_out(self.output_dropout(state.h))
             pose = pose + out if self.config.residual else out
             poses.append(pose)
