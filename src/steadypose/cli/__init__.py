@@ -24,6 +24,7 @@ _COMMANDS = {
     "info": "Say what is in a pose file.",
     "refine": "Make pose files steady: the same files out, only coordinates changed.",
     "lift": "2D keypoints in, 3D joints out.",
+    "train": "Train a network for lift, on motion capture.",
     "evaluate": "Measure a pose file, against the truth where there is one.",
     "convert": "Write a pose file in another format or skeleton.",
     "report": "Compare two pose files on one HTML page.",

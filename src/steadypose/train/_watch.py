@@ -1,0 +1,112 @@
+"""A training while it runs: what it says, when it stops, and what an interruption leaves."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback
+
+from steadypose.train.module import LiftingModule
+
+__all__ = ["Watch", "quiet"]
+
+
+class Watch(Callback):
+    """Says how it goes after every validation; stops at the limits and on SIGINT.
+
+    Parameters
+    ----------
+    last
+        Where an interrupted training is saved.
+    epoch_steps
+        Steps in an epoch.
+    say
+        Is told a line at a time.
+    """
+
+    def __init__(self, last: Path, epoch_steps: int, say: Callable[[str], None]) -> None:
+        self.last, self.epoch_steps, self.say = last, epoch_steps, say
+        self.interrupted = False
+        self._best = float("inf")
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take SIGINT for a wish to stop after the step; a second one does what it always does."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.getsignal(signal.SIGINT)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self.interrupted = True
+            signal.signal(signal.SIGINT, before)
+            self.say("stopping after this step (once more: at once)")
+
+        signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        except _StopError:
+            self.say(f"interrupted; saved as {self.last}")
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """The last epoch is always validated."""
+        if trainer.current_epoch + 1 == trainer.max_epochs:
+            trainer.check_val_every_n_epoch = 1
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop where it is time to."""
+        assert isinstance(module, LiftingModule)
+        if self.interrupted:
+            trainer.save_checkpoint(self.last)
+            raise _StopError
+        t = module.config.trainer
+        if (t.max_steps and trainer.global_step >= t.max_steps) or (
+            t.max_minutes and module.minutes >= t.max_minutes
+        ):
+            trainer.check_val_every_n_epoch = 1
+            trainer.should_stop = True
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Say how far it is."""
+        assert isinstance(module, LiftingModule)
+        error = float(trainer.callback_metrics["validation/mpjpe"])
+        self._best = min(self._best, error)
+        self.say(
+            f"epoch {trainer.global_step / self.epoch_steps:.3g}, step {trainer.global_step:,}, "
+            f"{module.minutes:.1f} min: loss {module.take_loss():.4g}, validation MPJPE {error:.2f} mm "
+            f"(best {self._best:.2f})"
+        )
+
+
+class _StopError(Exception):
+    """Takes an interrupted training out of Lightning's loops."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Lightning's greetings and advice, which are not for whoever runs a command."""
+    names = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,471 @@
+"""The configuration of a training: dataclasses, from TOML, with anything changed from the command line.
+
+Tables of the file are fields of :class:`TrainConfig`. What a field means is said in its class;
+docs/training.md lists them all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from steadypose.errors import SteadyposeError
+from steadypose.lift._spec import H36M17, INPUTS16, LiftSpec, Normalisation
+from steadypose.models.fcn import FCNConfig
+from steadypose.models.seq2seq import Seq2SeqConfig
+
+__all__ = [
+    "DataConfig", "LossConfig", "NetworkConfig", "OptimiserConfig", "TrainConfig", "TrainerConfig",
+    "from_mapping", "load",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What the network is shown: motion, cameras, and how a detector errs.
+
+    Parameters
+    ----------
+    root
+        The folder that contains ``mocap/``. Default: the environment variable STEADYPOSE_DATA.
+    sources
+        Names of motion sources (``cmu``, ``deepmimic`` …). Default: all that the licence allows.
+    licence
+        ``"permissive"``: only motion that may be used commercially; ``"any"``.
+    fps
+        Frames a second, or lowest and highest: every clip then gets a rate of its own between them.
+    joints
+        Input joints: 16 (Human3.6M's without ``neck_base``, as in the papers) or 17.
+    normalisation
+        ``"pixels"``: as they are (one set of cameras). ``"person"``: each window relative to its person.
+    confidence
+        Whether the network is told how far to believe each keypoint, and which are missing.
+    cameras
+        ``"film_set"``: four fixed ones, as in Human3.6M. ``"film"``: others like them, ``"phone"``: in a
+        hand, ``"mixed"``: half and half; drawn anew for every clip.
+    views
+        Cameras a clip is seen by; the film set always has four.
+    layout
+        What the simulated detector finds: ``"h36m17"``, the network's own joints; ``"coco17"``, of which the
+        network's joints are derived as ``steadypose lift`` does; ``"mixed"``: one or the other for each view.
+    noise
+        ``"none"``, ``"gaussian"``, or ``"detector"``: errors as real detectors make them.
+    sigma, probability
+        Gaussian noise: standard deviation in pixels, and the share of keypoints that have it.
+    strength
+        Detector noise: factor on the amount of errors; 1 is that of real detectors.
+    missing
+        Share of a view's frames in which a joint, a limb or the lower body is hidden, beyond the detector's.
+    camera_known
+        For ``"person"``: share of views whose camera is known to the network's user, so that the keypoints
+        come as a camera that looks straight at the person sees them.
+    augment
+        Mirror bodies left to right at random, and vary their stature and proportions.
+    fresh
+        Make cameras, noise and bodies anew after every so many epochs; 0: always the same.
+    validation_clips
+        At most so many clips to validate on, evenly chosen; 0: all.
+    """
+
+    root: str | None = None
+    sources: tuple[str, ...] | None = None
+    licence: Literal["permissive", "any"] = "permissive"
+    fps: float | tuple[float, float] = 50.0
+    joints: Literal[16, 17] = 16
+    normalisation: Normalisation = "pixels"
+    confidence: bool = False
+    cameras: Literal["film_set", "film", "phone", "mixed"] = "film_set"
+    views: int = 4
+    layout: Literal["h36m17", "coco17", "mixed"] = "h36m17"
+    noise: Literal["none", "gaussian", "detector"] = "none"
+    sigma: float = 5.0
+    probability: float = 1.0
+    strength: float = 1.0
+    missing: float = 0.0
+    camera_known: float = 0.5
+    augment: bool = False
+    fresh: int = 0
+    validation_clips: int = 0
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Lowest and highest frame rate."""
+        return self.fps if isinstance(self.fps, tuple) else (self.fps, self.fps)
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Which network, and its switches; those of the other network are refused.
+
+    Parameters
+    ----------
+    kind
+        ``"fcn"`` (Martinez et al.) or ``"seq2seq"`` (Hossain & Little).
+    width
+        Units of every hidden layer.
+    length
+        seq2seq: frames in a window.
+    layer_norm
+        seq2seq: layer normalisation in the LSTM cells.
+    recurrent_keep, input_keep, output_keep
+        seq2seq: probability of keeping a value in the dropout of the candidate, the cell's input, its output.
+    residual
+        seq2seq: whether the decoder adds its own input to its output. fcn: the shortcuts around the blocks.
+    reverse
+        seq2seq: whether the encoder reads the window backwards.
+    forget_bias
+        seq2seq: what is added to the forget gate.
+    cell
+        seq2seq: the implementation of the cell, ``"fused"`` or ``"plain"``.
+    blocks
+        fcn: residual blocks.
+    dropout
+        fcn: probability of dropping a value.
+    batch_norm
+        fcn: batch normalisation.
+    """
+
+    kind: Literal["fcn", "seq2seq"] = "seq2seq"
+    width: int = 1024
+    length: int | None = None
+    layer_norm: bool | None = None
+    recurrent_keep: float | None = None
+    input_keep: float | None = None
+    output_keep: float | None = None
+    residual: bool | None = None
+    reverse: bool | None = None
+    forget_bias: float | None = None
+    cell: Literal["fused", "plain"] | None = None
+    blocks: int | None = None
+    dropout: float | None = None
+    batch_norm: bool | None = None
+
+    def build(self) -> FCNConfig | Seq2SeqConfig:
+        """The network's own configuration; what was not said keeps the paper's value.
+
+        Raises
+        ------
+        SteadyposeError
+            If a switch of the other network was given.
+        """
+        made = FCNConfig if self.kind == "fcn" else Seq2SeqConfig
+        given = {k: v for k, v in asdict(self).items() if k != "kind" and v is not None}
+        for name in given:
+            if name not in made.__dataclass_fields__:
+                raise SteadyposeError(f"network.{name}: expected a switch of {self.kind}, found another's")
+        return made(**given)
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The loss, in millimetres (Hossain & Little, equations 1 to 3).
+
+    Parameters
+    ----------
+    mse
+        Factor α on the mean squared error.
+    temporal
+        Factor β on the mean squared first difference over a window; 0 leaves it out.
+    weights
+        Weights of joints in the temporal term. ``"paper"``: knees and elbows 2.5, wrists and ankles 4, the
+        rest 1. ``"released"``, as the authors' code has it: knees and ankles 2.5, elbows and wrists 4.
+        ``"none"``: all 1.
+    """
+
+    mse: float = 1.0
+    temporal: float = 5.0
+    weights: Literal["paper", "released", "none"] = "paper"
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """Adam and its rate over time.
+
+    Parameters
+    ----------
+    rate
+        Learning rate: at the start, or at its height.
+    schedule
+        ``"decay"``: the papers' continuous exponential decay; ``"constant"``; ``"cosine"``: down to zero at
+        the end; ``"one-cycle"``: up from a 25th, then down to zero.
+    decay, decay_steps
+        For ``"decay"``: the factor on the rate every so many steps.
+    warmup
+        For ``"cosine"`` and ``"one-cycle"``: share of the training in which the rate rises.
+    weight_decay
+        Decoupled weight decay (AdamW); 0: Adam.
+    clip
+        Largest norm of the gradient; 0: any.
+    """
+
+    rate: float = 1e-5
+    schedule: Literal["decay", "constant", "cosine", "one-cycle"] = "decay"
+    decay: float = 0.96
+    decay_steps: int = 100_000
+    warmup: float = 0.1
+    weight_decay: float = 0.0
+    clip: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """How long, and on which machines. All but the first fields are handed to Lightning as they are.
+
+    Parameters
+    ----------
+    batch
+        Windows in a batch, on each device.
+    epochs, max_steps, max_minutes
+        When to stop: whichever comes first; 0: no limit of that kind.
+    validate_every
+        Epochs from one validation to the next.
+    log_every
+        Steps from one line of the TensorBoard log to the next.
+    onnx
+        Whether to export the best checkpoint as ONNX too.
+    threads
+        Threads of a CPU training; 0: what PyTorch takes.
+    accelerator, devices, nodes, strategy, precision
+        Lightning's, for instance ``"gpu"``, 4, 2, ``"ddp"``, ``"bf16-mixed"``.
+    """
+
+    batch: int = 32
+    epochs: int = 100
+    max_steps: int = 0
+    max_minutes: float = 0.0
+    validate_every: int = 1
+    log_every: int = 100
+    onnx: bool = False
+    threads: int = 0
+    accelerator: str = "auto"
+    devices: int | str = 1
+    nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything a training is determined by.
+
+    Parameters
+    ----------
+    name
+        What the network will be called. Default: the name of the configuration file.
+    seed
+        Of everything random.
+    data, network, loss, optimiser, trainer
+        The tables.
+    """
+
+    name: str = "lifter"
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+    def __post_init__(self) -> None:
+        self.network.build()
+        d, o, t = self.data, self.optimiser, self.trainer
+        low, high = d.rates
+        checks = {
+            "seed": (self.seed >= 0, "a number from 0 up"),
+            "data.fps": (0 < low <= high < float("inf"), "a frame rate, or the lowest and the highest"),
+            "data.views": (d.views >= 1, "a number of cameras from 1 up"),
+            "data.sigma": (d.sigma >= 0, "pixels from 0 up"),
+            "data.probability": (0 <= d.probability <= 1, "a share from 0 to 1"),
+            "data.strength": (d.strength >= 0, "a factor from 0 up"),
+            "data.missing": (0 <= d.missing < 1, "a share from 0 to below 1"),
+            "data.camera_known": (0 <= d.camera_known <= 1, "a share from 0 to 1"),
+            "data.fresh": (d.fresh >= 0, "a number of epochs from 0 up"),
+            "data.validation_clips": (d.validation_clips >= 0, "a number of clips from 0 up"),
+            "network.width": (self.network.width >= 1, "a number of units from 1 up"),
+            "network.length": (self.network.length in (None, *range(1, 1001)), "1 to 1000 frames"),
+            "loss.mse": (self.loss.mse >= 0, "a factor from 0 up"),
+            "loss.temporal": (self.loss.temporal >= 0, "a factor from 0 up"),
+            "optimiser.rate": (0 < o.rate < float("inf"), "a learning rate above 0"),
+            "optimiser.decay": (0 < o.decay <= 1, "a factor above 0 and up to 1"),
+            "optimiser.decay_steps": (o.decay_steps >= 1, "a number of steps from 1 up"),
+            "optimiser.warmup": (0 <= o.warmup < 1, "a share from 0 to below 1"),
+            "optimiser.weight_decay": (o.weight_decay >= 0, "a factor from 0 up"),
+            "optimiser.clip": (o.clip >= 0, "a norm from 0 up"),
+            "trainer.batch": (t.batch >= 1, "a number of windows from 1 up"),
+            "trainer.epochs": (t.epochs >= 0, "a number of epochs from 0 up"),
+            "trainer.max_steps": (t.max_steps >= 0, "a number of steps from 0 up"),
+            "trainer.max_minutes": (0 <= t.max_minutes < float("inf"), "minutes from 0 up"),
+            "trainer.validate_every": (t.validate_every >= 1, "a number of epochs from 1 up"),
+            "trainer.log_every": (t.log_every >= 1, "a number of steps from 1 up"),
+            "trainer.threads": (t.threads >= 0, "a number of threads from 0 up"),
+            "trainer.nodes": (t.nodes >= 1, "a number of machines from 1 up"),
+        }
+        for name, (fits, expected) in checks.items():
+            if not fits:
+                value: Any = self
+                for part in name.split("."):
+                    value = getattr(value, part)
+                raise SteadyposeError(f"{name}: expected {expected}, found {value!r}")
+        if not (t.epochs or t.max_steps or t.max_minutes):
+            raise SteadyposeError("trainer: expected epochs, max_steps or max_minutes above 0, found none")
+
+    @property
+    def spec(self) -> LiftSpec:
+        """The interface of the network to be trained."""
+        network = self.network.build()
+        return LiftSpec(
+            joints=INPUTS16 if self.data.joints == 16 else H36M17,
+            length=network.length if isinstance(network, Seq2SeqConfig) else 1,
+            normalisation=self.data.normalisation,
+            confidence=self.data.confidence,
+            rates=self.data.rates,
+            derived=self.data.layout != "h36m17",
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The configuration as what JSON can hold; :func:`from_mapping` gives it back."""
+        whole: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return {k: _without_none(v) for k, v in whole.items()}
+
+
+def load(path: str | Path, changes: Iterable[str] = ()) -> TrainConfig:
+    """Read a configuration file.
+
+    Parameters
+    ----------
+    path
+        TOML. A top-level ``extends = "base.toml"`` (relative to the file) lays it over another one.
+    changes
+        What to change in it: ``"optimiser.rate=1e-3"``. Values are TOML; a word need not be quoted.
+
+    Raises
+    ------
+    SteadyposeError
+        If the file cannot be read, or a key or a value does not fit; the message names file and key.
+    """
+    table = _read(Path(path), ())
+    for change in changes:
+        _change(table, change)
+    return from_mapping({"name": Path(path).stem, **table}, str(path))
+
+
+def from_mapping(table: Mapping[str, Any], origin: str = "configuration") -> TrainConfig:
+    """A configuration from nested mappings, as TOML and JSON give them.
+
+    Raises
+    ------
+    SteadyposeError
+        If a key is unknown or a value does not fit; the message begins with ``origin``.
+    """
+    try:
+        made: TrainConfig = _make(TrainConfig, table, "")
+        return made
+    except SteadyposeError as e:
+        raise SteadyposeError(f"{origin}: {e}") from None
+
+
+def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    """A file laid over those that it extends."""
+    if path.resolve() in above:
+        raise SteadyposeError(
+            f"{path}: expected files that extend each other in one direction, found a circle"
+        )
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        reason = e.strerror or e if isinstance(e, OSError) else e
+        raise SteadyposeError(f"{path}: expected a TOML file: {reason}") from None
+    base: Any = table.pop("extends", None)
+    if base is None:
+        return table
+    if not isinstance(base, str):
+        raise SteadyposeError(f"{path}: extends: expected a file, found {base!r}")
+    return _laid_over(_read(path.parent / base, (*above, path.resolve())), table)
+
+
+def _laid_over(below: dict[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in table.items():
+        under: Any = merged.get(key)
+        both = isinstance(value, dict) and isinstance(under, dict)
+        merged[key] = _laid_over(under, value) if both else value
+    return merged
+
+
+def _change(table: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    *tables, last = (part.strip() for part in key.split("."))
+    if not equals or not last:
+        raise SteadyposeError(f"expected a change such as optimiser.rate=1e-3, found {change!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    for part in tables:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise SteadyposeError(f"expected a change of a field, found {change!r}: {part} is no table")
+    table[last] = value
+
+
+def _make(cls: Any, table: Any, place: str) -> Any:
+    if not isinstance(table, Mapping):
+        raise SteadyposeError(f"{place or 'file'}: expected a table, found {table!r}")
+    hints, known = get_type_hints(cls), [f.name for f in fields(cls)]
+    values = {}
+    for key, value in table.items():
+        where = f"{place}.{key}" if place else key
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f"{close[0]!r}" if close else f"one of {', '.join(known)}"
+            raise SteadyposeError(f"{where}: expected {hint}, found an unknown key")
+        if is_dataclass(hints[key]):
+            values[key] = _make(hints[key], value, where)
+            continue
+        fits, values[key] = _fit(value, hints[key])
+        if not fits:
+            raise SteadyposeError(f"{where}: expected {_words(hints[key])}, found {value!r}")
+    return cls(**values)
+
+
+def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
+    """Whether a value is of a type, and the value as that type."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        tried = [_fit(value, a) for a in args]
+        return next((t for t in tried if t[0]), (False, value))
+    if origin is Literal:
+        return value in args and type(value) in {type(a) for a in args}, value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            return False, value
+        kinds = [args[0]] * len(value) if args[-1] is ... else list(args)
+        parts = [_fit(v, k) for v, k in zip(value, kinds, strict=False)]
+        return len(value) == len(kinds) and all(p[0] for p in parts), tuple(p[1] for p in parts)
+    if hint is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number, float(value) if number else value
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool), value
+    return isinstance(value, hint), value
+
+
+def _words(hint: Any) -> str:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_words(a) for a in args if a is not type(None))
+    if origin is Literal:
+        return " or ".join(repr(a) for a in args)
+    if origin is tuple:
+        return f"a list of {_words(args[0])}" if args[-1] is ... else f"a list of {len(args)} numbers"
+    return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}[hint]
+
+
+def _without_none(value: Any) -> Any:
+    return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
