@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steadypose.data._occlusion import occlusion, torso_length
+from steadypose.data._processes import correlated, runs
 from steadypose.data.cameras import Camera, look_at
-from steadypose.data.noise import DetectorNoise, GaussianNoise, correlated
+from steadypose.data.noise import DetectorNoise, GaussianNoise
 from steadypose.errors import DataError
 from steadypose.skeleton import skeleton
 
@@ -141,6 +142,25 @@ def test_memory_in_seconds() -> None:
     assert abs((white[1:] * white[:-1]).mean()) < 0.03
     starts = np.array([correlated((1,), 10.0, np.random.default_rng(s))[0] for s in range(400)])
     assert 0.85 < starts.std() < 1.15
+
+
+def test_smooth_memory() -> None:
+    x = correlated((60000, 6), 6.0, np.random.default_rng(0), smooth=True)
+    assert abs(x.std() - 1) < 0.05
+    for k in (1, 6, 12):
+        assert abs((x[k:] * x[:-k]).mean() - (1 + k / 6) * np.exp(-k / 6)) < 0.05
+
+
+def test_stretches_in_seconds() -> None:
+    """The same share of time and the same length, whatever the frame rate; like a slow simulation."""
+    for fps in (30.0, 120.0):
+        on = runs((int(3000 * fps), 3), 0.2, 0.5, fps, np.random.default_rng(0))
+        begins = (on[1:] & ~on[:-1]).sum() / on[1:].size * fps
+        assert abs(on.mean() - (1 - np.exp(-0.2 * 0.5))) < 0.02
+        assert abs(on.mean() / begins - 0.5) < 0.06
+    assert not runs((500, 3), 0.0, 0.5, 30.0, np.random.default_rng(0)).any()
+    first = [runs((1, 1), 1.0, 1.0, 30.0, np.random.default_rng(s))[0, 0] for s in range(600)]
+    assert 0.4 < np.mean(first) < 0.6  # also the first frame: half of the time, as any other
 
 
 def test_wrists_and_ankles_more_than_shoulders() -> None:

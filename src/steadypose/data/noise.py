@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from steadypose._timed import complete
 from steadypose.data._occlusion import middle, occlusion, torso_length
+from steadypose.data._processes import correlated, runs
 from steadypose.errors import DataError
-from steadypose.sequence import Bools, Floats
+from steadypose.sequence import Floats
 from steadypose.skeleton import Skeleton
 
 __all__ = ["JOINT_SCALES", "DetectorNoise", "GaussianNoise"]
@@ -19,10 +20,10 @@ _NEAREST = 0.2  # metres: a person never counts as nearer than that
 
 # Error of a kind of joint relative to the shoulders'.
 JOINT_SCALES = {
-    "nose": 0.7, "eye": 0.7, "ear": 0.9, "jaw": 0.8, "mouth": 0.7, "head": 1.0, "head_top": 1.2,
-    "neck": 0.8, "neck_base": 0.9, "upper_neck": 0.9, "thorax": 0.8, "spine": 1.0, "pelvis": 1.1,
-    "shoulder": 1.0, "elbow": 1.3, "wrist": 1.7, "hand": 2.0, "hip": 1.3, "knee": 1.3, "ankle": 1.7,
-    "heel": 1.8, "toe": 2.0, "foot": 1.9,
+    "nose": 0.8, "eye": 0.8, "ear": 0.9, "jaw": 0.8, "mouth": 0.8, "head": 1.0, "head_top": 1.1,
+    "neck": 0.8, "neck_base": 0.9, "upper_neck": 0.9, "thorax": 0.8, "spine": 0.9, "pelvis": 0.9,
+    "shoulder": 1.0, "elbow": 1.2, "wrist": 1.5, "hand": 1.8, "hip": 1.0, "knee": 1.2, "ankle": 1.5,
+    "heel": 1.6, "toe": 1.8, "foot": 1.7,
 }  # fmt: skip
 
 
@@ -84,10 +85,12 @@ class DetectorNoise:
         Difficulty added at a speed of e − 1 torso lengths a second, and by being hidden; in standard
         deviations of its wandering.
     confidence_middle, confidence_slope
-        Confidence is logistic(middle − slope · (difficulty + noise)); the two ends between which a clip's
-        detector is drawn: one that is never sure (OpenPose), and one that mostly is (MediaPipe's visibility).
-    confidence_noise
-        Standard deviation of that noise, which has nothing to do with the error.
+        Confidence is logistic(middle − slope · difficulty as the detector takes it to be); the two ends
+        between which a clip's detector is drawn: one that is never sure (OpenPose), and one that mostly is
+        (MediaPipe's visibility).
+    confidence_insight
+        Correlation of the wandering difficulty with what the detector takes it for, 0 to 1. Being fast and
+        hidden it knows.
     lost_rate, lost_time
         Times a second (for every joint at difficulty 0, e times as often at 1), and mean seconds, in which a
         joint is not found.
@@ -106,25 +109,25 @@ class DetectorNoise:
         0: nothing is changed; 1: as fitted; in between and beyond: amplitudes and rates in proportion.
     """
 
-    fast_scale: float = 0.010
-    slow_scale: float = 0.020
-    still_scale: float = 0.020
-    fast_time: float = 0.04
-    slow_time: float = 0.4
-    detector_spread: float = 0.7
-    joint_spread: float = 0.3
-    spread: float = 0.35
-    difficulty_time: float = 0.2
-    speed_gain: float = 0.6
-    occlusion_gain: float = 1.5
-    confidence_middle: tuple[float, float] = (0.7, 5.5)
-    confidence_slope: tuple[float, float] = (0.25, 2.0)
-    confidence_noise: float = 1.0
+    fast_scale: float = 0.0047
+    slow_scale: float = 0.0107
+    still_scale: float = 0.030
+    fast_time: float = 0.055
+    slow_time: float = 0.2
+    detector_spread: float = 0.9
+    joint_spread: float = 0.4
+    spread: float = 0.51
+    difficulty_time: float = 0.15
+    speed_gain: float = 0.75
+    occlusion_gain: float = 1.9
+    confidence_middle: tuple[float, float] = (0.7, 6.0)
+    confidence_slope: tuple[float, float] = (0.22, 2.4)
+    confidence_insight: float = 0.4
     lost_rate: float = 0.02
-    lost_time: float = 0.15
+    lost_time: float = 0.2
     absent_rate: float = 0.02
     absent_time: float = 0.05
-    outlier_rate: float = 0.03
+    outlier_rate: float = 0.028
     outlier_time: float = 0.06
     swap_rate: float = 0.02
     swap_time: float = 0.15
@@ -195,27 +198,29 @@ class DetectorNoise:
         length = torso_length(seen, skeleton)
         unit = length * _pixels_per_metre(x, seen, skeleton)
         hidden = occlusion(seen, skeleton, length)
-        difficulty = self._difficulty(x, unit, hidden, fps, rng)
+        wandering = correlated(x.shape[:2], self.difficulty_time * fps, rng)
+        cause = self._cause(x, unit, hidden, fps)
+        difficulty = wandering + cause
         out: Floats = x + unit[:, None, None] * self._errors(difficulty, skeleton, fps, rng)
-        confidence = self._confidence(difficulty, fps, rng)
+        confidence = self._confidence(wandering, cause, fps, rng)
         out, confidence = self._swapped(out, confidence, hidden, skeleton, fps, rng)
         self._throw(out, confidence, x, unit, hidden, skeleton, fps, rng)
-        lost = self._runs(x.shape[:2], self.lost_rate * np.exp(difficulty), self.lost_time, fps, rng)
-        lost |= self._runs((len(x), 1), self.absent_rate, self.absent_time, fps, rng)
+        lost = runs(
+            x.shape[:2], self.strength * self.lost_rate * np.exp(difficulty), self.lost_time, fps, rng
+        )
+        lost |= runs((len(x), 1), self.strength * self.absent_rate, self.absent_time, fps, rng)
         self._cut(out, confidence, unit, fps, rng, size)
         out[lost] = np.nan
         confidence[~complete(out)] = 0.0
         return out, confidence
 
-    def _difficulty(
-        self, x: Floats, unit: Floats, hidden: Floats, fps: float, rng: np.random.Generator
-    ) -> Floats:
-        wandering = correlated(x.shape[:2], self.difficulty_time * fps, rng)
+    def _cause(self, x: Floats, unit: Floats, hidden: Floats, fps: float) -> Floats:
+        """What of the difficulty has a reason that can be seen."""
         speed = np.zeros(x.shape[:2])
         if len(x) > 1:
             step = np.gradient(x, axis=0)
             speed = np.nan_to_num(np.hypot(step[..., 0], step[..., 1]) * fps / unit[:, None])
-        return np.asarray(wandering + self.speed_gain * np.log1p(speed) + self.occlusion_gain * hidden)
+        return np.asarray(self.speed_gain * np.log1p(speed) + self.occlusion_gain * hidden)
 
     def _errors(self, difficulty: Floats, skeleton: Skeleton, fps: float, rng: np.random.Generator) -> Floats:
         """In torso lengths."""
@@ -224,19 +229,21 @@ class DetectorNoise:
         level = level * np.exp(self.joint_spread * rng.standard_normal(len(skeleton)))
         shaking = self.fast_scale * np.exp(self.detector_spread * rng.standard_normal())
         fast = shaking * correlated(shape, self.fast_time * fps, rng)
-        slow = self.slow_scale * correlated(shape, self.slow_time * fps, rng)
+        slow = self.slow_scale * correlated(shape, self.slow_time * fps, rng, smooth=True)
         still = self.still_scale * rng.standard_normal(shape[1:])
         amplitude = np.exp(self.spread * difficulty)[..., None]
         return np.asarray(level[:, None] * (amplitude * (fast + slow) + still))
 
-    def _confidence(self, difficulty: Floats, fps: float, rng: np.random.Generator) -> Floats:
+    def _confidence(self, wandering: Floats, cause: Floats, fps: float, rng: np.random.Generator) -> Floats:
         sure = rng.random()
         middle, slope = (
             (1 - sure) * a + sure * b for a, b in (self.confidence_middle, self.confidence_slope)
         )
-        noise = self.confidence_noise * correlated(difficulty.shape, self.slow_time * fps, rng)
+        other = correlated(wandering.shape, self.difficulty_time * fps, rng)
+        known = self.confidence_insight
+        believed = cause + known * wandering + np.sqrt(1 - known**2) * other
         # Weak noise means sure detections: at strength 0 confidence is 1.
-        logit = middle - slope * (difficulty + noise) - 2 * np.log(min(self.strength, 1.0))
+        logit = middle - slope * believed - 2 * np.log(min(self.strength, 1.0))
         return np.asarray(1 / (1 + np.exp(-logit)))
 
     def _swapped(
@@ -258,8 +265,8 @@ class DetectorNoise:
             if not group.any():
                 continue
             worst = hidden[:, group].max(axis=1, keepdims=True)
-            rate = share * self.swap_rate * (1 + (self.hidden_factor - 1) * worst)
-            swapped |= self._runs((len(x), 1), rate, self.swap_time, fps, rng) & group
+            rate = self.strength * share * self.swap_rate * (1 + (self.hidden_factor - 1) * worst)
+            swapped |= runs((len(x), 1), rate, self.swap_time, fps, rng) & group
         mirror = skeleton.mirror
         return (
             np.where(swapped[..., None], x[:, mirror], x),
@@ -278,8 +285,8 @@ class DetectorNoise:
         rng: np.random.Generator,
     ) -> None:
         """Outliers, in place: on the same joint of the other side, on any other joint, or just off."""
-        rate = self.outlier_rate * (1 + (self.hidden_factor - 1) * hidden)
-        thrown = self._runs(x.shape[:2], rate, self.outlier_time, fps, rng)
+        rate = self.strength * self.outlier_rate * (1 + (self.hidden_factor - 1) * hidden)
+        thrown = runs(x.shape[:2], rate, self.outlier_time, fps, rng)
         frame, joint = np.nonzero(thrown)
         kind = rng.random(len(frame))
         anywhere = rng.integers(len(skeleton), size=len(frame))
@@ -302,7 +309,7 @@ class DetectorNoise:
         low, high = np.full((frames, 2), -np.inf), np.full((frames, 2), np.inf)
         if size is not None:
             low, high = np.zeros((frames, 2)), np.broadcast_to(np.asarray(size, float), (frames, 2)).copy()
-        cut = self._runs((frames, 1), self.crop_rate, self.crop_time, fps, rng)[:, 0]
+        cut = runs((frames, 1), self.strength * self.crop_rate, self.crop_time, fps, rng)[:, 0]
         box = np.fmin.reduce(out, axis=1), np.fmax.reduce(out, axis=1)
         # Which edge: mostly the lower one (legs), as in videos. It drifts slowly.
         edge = rng.choice(4, p=(0.5, 0.1, 0.2, 0.2))
@@ -322,47 +329,6 @@ class DetectorNoise:
         out[clamped] = held[clamped]
         confidence[clamped] *= 0.35
         out[outside & ~clamped] = np.nan
-
-    def _runs(
-        self,
-        shape: tuple[int, int],
-        rate: float | Floats,
-        seconds: float,
-        fps: float,
-        rng: np.random.Generator,
-    ) -> Bools:
-        """True in stretches that begin so many times a second and last so long, on average."""
-        frames, columns = shape
-        rate = np.broadcast_to(np.asarray(rate, dtype=np.float64) * self.strength, shape)
-        begin = rng.random(shape) < -np.expm1(-rate / fps)
-        # A clip may begin in the middle of one.
-        begin[0] = rng.random(columns) < rate[0] * seconds / (1 + rate[0] * seconds)
-        frame, column = np.nonzero(begin)
-        last = np.ceil(rng.exponential(seconds * fps, len(frame))).astype(int).clip(1)
-        edges = np.zeros((frames + 1, columns), dtype=np.int64)
-        np.add.at(edges, (frame, column), 1)
-        np.add.at(edges, (np.minimum(frame + last, frames), column), -1)
-        return np.asarray(np.cumsum(edges[:-1], axis=0) > 0)
-
-
-def correlated(shape: tuple[int, ...], constant: float, rng: np.random.Generator) -> Floats:
-    """Stationary first-order autoregressive noise of variance 1 along the first axis.
-
-    Parameters
-    ----------
-    shape
-        Of the result.
-    constant
-        Time constant in frames: correlation falls to 1/e over as many. 0 is white noise.
-    rng
-        The source of chance.
-    """
-    from scipy.signal import lfilter
-
-    a = np.exp(-1.0 / constant) if constant > 0 else 0.0
-    noise = rng.standard_normal(shape)
-    noise[1:] *= np.sqrt(1 - a * a)
-    return np.asarray(lfilter([1.0], [1.0, -a], noise, axis=0))
 
 
 def _pixels(pixels: npt.ArrayLike) -> Floats:
