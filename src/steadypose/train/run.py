@@ -151,11 +151,14 @@ def train(
 
 
 def pairs_of(config: TrainConfig, split: str) -> Pairs:
-    """The pairs of a split ("validation", "test" …) by a configuration's data; the same for any seed.
+    """The pairs of a split by a configuration's data: of ``"train"`` those of its first epoch.
 
-    Other conditions are other configurations: ``replace(config, data=replace(config.data, noise="none"))``.
+    Those of the other splits (``"validation"``, ``"test"`` …) are the same for every seed. Other conditions are
+    other configurations: ``replace(config, data=replace(config.data, noise="none"))``.
     """
-    return _made(config, clips_of(config.data, split), FIXED_SEED).epoch(0)
+    training = split == "train"
+    seed = config.seed if training else FIXED_SEED
+    return _made(config, clips_of(config.data, split), seed, training=training).epoch(0)
 
 
 def clips_of(data: DataConfig, split: str) -> list[Clip]:
