@@ -153,8 +153,8 @@ def train(
 def pairs_of(config: TrainConfig, split: str) -> Pairs:
     """The pairs of a split by a configuration's data: of ``"train"`` those of its first epoch.
 
-    Those of the other splits (``"validation"``, ``"test"`` …) are the same for every seed. Other conditions are
-    other configurations: ``replace(config, data=replace(config.data, noise="none"))``.
+    Those of the other splits (``"validation"``, ``"test"`` …) are the same for every seed. Other conditions
+    are other configurations: ``replace(config, data=replace(config.data, noise="none"))``.
     """
     training = split == "train"
     seed = config.seed if training else FIXED_SEED
