@@ -19,13 +19,16 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from rows import FILTERS
-from tables import markdown, save_text, spread
+from tables import markdown, save_json, save_text, spread
 
 from steadypose.data import human36m
 from steadypose.errors import SteadyposeError
+from steadypose.train.config import TrainConfig
 
 HERE = Path(__file__).parent
+CONFIGS = HERE / "human36m"
 NETWORKS = ("fcn", "seq2seq")
+WATCHED = 40  # every n-th recording is looked at during training
 TITLES = {
     "fcn": "FCN (Martinez et al.)",
     "fcn_median": "FCN + median of 5",
@@ -91,13 +94,66 @@ def tables(
 
 def train_and_score(folder: Path, source: str, seed: int, out: Path, changes: Sequence[str]) -> None:
     """Both networks on one 2D input: what is not finished is trained, scored and written down."""
-    raise NotImplementedError
+    from evaluation import finish, training
+
+    from steadypose.data.pairs import recorded
+    from steadypose.models import checkpoints
+    from steadypose.train import load
+    from steadypose.train.score import predictor, score
+
+    configs = {}
+    for network in NETWORKS:
+        config = load(CONFIGS / f"{network}.toml", (f"seed={seed}", f"name={source}-{network}", *changes))
+        if not is_finished(out, config):
+            configs[network] = config
+    if not configs:
+        return
+    learned = human36m.load_recordings(folder, keypoints=source, subjects=human36m.TRAIN)
+    tested = human36m.load_recordings(folder, keypoints=source, subjects=human36m.TEST)
+    for network, config in configs.items():
+        print(f"{config.name}, seed {seed}")
+        trained = finish(
+            config,
+            out,
+            train_set=recorded(learned, config.spec),
+            # Training shows its progress on these. Nothing is chosen by them: the last network is tested.
+            validation_set=recorded(learned[::WATCHED], config.spec),
+        )
+        predict = predictor(checkpoints.load(trained.last)[0])
+        pairs = recorded(tested, config.spec)
+        filters = FILTERS if network == "fcn" else ()
+        save_json(
+            scores_file(out, config.name, seed),
+            {
+                "input": source,
+                "network": network,
+                "seed": seed,
+                "config": config.to_json(),
+                "training": training(trained.card),
+                "scores": score(predict, pairs),
+                "filtered": {f: score(predict, pairs, filter=f) for f in filters},
+            },
+        )
+
+
+def scores_file(out: Path, name: str, seed: int) -> Path:
+    """Where a finished training's scores are."""
+    return out / "scores" / f"{name}-seed{seed}.json"
+
+
+def is_finished(out: Path, config: TrainConfig) -> bool:
+    """Whether there are scores of this very configuration."""
+    try:
+        record: dict[str, Any] = json.loads(scores_file(out, config.name, config.seed).read_text("utf-8"))
+    except FileNotFoundError:
+        return False
+    return bool(record["config"] == config.to_json())
 
 
 def finished(out: Path) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Scores by (input, row), one mapping a seed."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for path in sorted(out.glob("*/scores.json")):
+    for path in sorted((out / "scores").glob("*.json")):
         f = json.loads(path.read_text("utf-8"))
         found.setdefault((f["input"], f["network"]), []).append(f["scores"])
         for name in FILTERS:

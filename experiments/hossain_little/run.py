@@ -124,7 +124,7 @@ def one(
     from evaluation import trained_and_scored
 
     config = configuration(row, seed, set_)
-    record = trained_and_scored(config, runs / f"{row}-seed{seed}")
+    record = trained_and_scored(config, runs)
     save_json(
         results_file(results, row, seed), {"row": row, "seed": seed, "config": config.to_json(), **record}
     )

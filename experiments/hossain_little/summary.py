@@ -31,8 +31,8 @@ NOTE = """\
 The paper's absolute figures are retracted by its authors: by an evaluation error they tested on a part of the
 sequences. About 58.5 mm (protocol 1) and 44 mm (protocol 2) are what they say instead of 51.9 and 42.0
 (github.com/rayat137/Pose_3D/issues/3), on Human3.6M. None of its figures is a target here, where motion,
-cameras and detector are others; what counts is which of its claims appear. A claim appears where the means over
-the seeds move in its direction by more than the larger of the two standard deviations.
+cameras and detector are others; what counts is which of its claims appear. A claim appears where the means
+over the seeds move in its direction by more than the larger of the two standard deviations.
 """
 
 Scores = dict[str, dict[int, dict[str, Any]]]  # row, seed: split, condition, metric

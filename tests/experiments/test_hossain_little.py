@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,7 @@ def test_interrupted_writing_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_the_papers_tables_add_up():
-    paper = rows.toml(HERE / "paper.toml")
+    paper = tomllib.loads((HERE / "paper.toml").read_text("utf-8"))
     for t in paper["table"]:
         *actions, average = t["mm"]
         assert len(actions) == 15 and np.mean(actions) == pytest.approx(average, abs=0.1)
