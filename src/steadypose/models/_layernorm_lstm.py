@@ -119,7 +119,7 @@ class PlainLayerNormLSTM(LayerNormLSTM):
         """The state after all frames of ``x`` (frames, batch, inputs), from zero."""
         zero = x.new_zeros(x.shape[1], self.width)
         state = State(zero, zero)
-        for frame in x:
+        for frame in x.unbind(0):
             state = self.step(frame, state)
         return state
 

@@ -139,13 +139,13 @@ def _from_card(path: Path, text: str) -> tuple[Lifter, dict[str, Any]]:
     """A lifter without memory behind its weights yet, so that an absurd card costs nothing."""
     try:
         card = json.loads(text)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise FormatError(path, "card", "JSON", f"something else ({e})") from None
     if not isinstance(card, dict) or not isinstance(card.get("network"), dict):
         raise FormatError(path, "card", "a network's configuration under 'network'", "none")
     config = dict(card["network"])
     kind = config.pop("kind", None)
-    if kind not in CONFIGS:
+    if not isinstance(kind, str) or kind not in CONFIGS:
         raise FormatError(path, "card, network.kind", " or ".join(CONFIGS), repr(kind))
     known = {f.name for f in fields(CONFIGS[kind])}
     if set(config) != known:

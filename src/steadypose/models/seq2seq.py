@@ -119,11 +119,11 @@ class Seq2Seq(nn.Module):
         Without dropout between them, the linear layers in front of the LSTMs and the LSTMs' own input
         products are one linear map each.
         """
-        folded = copy.deepcopy(self).eval()
+        folded = copy.deepcopy(self)
         folded.encoder = self.encoder.after(self.encoder_in)
         folded.decoder = self.decoder.after(self.decoder_in)
         folded.encoder_in = folded.decoder_in = nn.Identity()
-        return folded
+        return folded.eval()
 
 
 def _linear(size_in: int, size_out: int) -> nn.Linear:
