@@ -180,14 +180,21 @@ def page(scores: dict[tuple[str, str], list[dict[str, Any]]], inputs: Sequence[s
             for t in PAPER["table"]:
                 if (t["protocol"], t["input"]) == (protocol, kind):
                     lines.append(_published(t, kind))
-            if kind == "detected":
-                corrected = PAPER["corrected"][f"protocol_{protocol}"]
-                empty = [""] * len(human36m.ACTIONS)
-                lines.append(
-                    ["*sequence-to-sequence, corrected by the authors*", *empty, f"about {corrected}", "", ""]
-                )
+            lines += _instead(protocol, kind)
         parts.append(markdown(header, lines))
     return "\n".join(parts)
+
+
+def _instead(protocol: int, kind: str) -> list[list[str]]:
+    """What is known in place of the retracted averages."""
+    corrected = PAPER["corrected"]
+    if kind == "detected":
+        who, mm = "corrected by the authors", corrected[f"protocol_{protocol}"]
+    elif protocol == 1:
+        who, mm = "GT, by another implementation", corrected["another_implementation_gt"]
+    else:
+        return []
+    return [[f"*sequence-to-sequence, {who}*", *[""] * len(SHORT), f"about {mm:g}", "", ""]]
 
 
 def _input(source: str) -> str:
