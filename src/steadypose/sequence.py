@@ -342,9 +342,7 @@ class BodyMotion(Timed):
         check_choice(self.space, Space, "space")
         check_choice(self.relative_to, Literal["parent", "world"], "relative_to")
         r = np.where(np.isfinite(r).all(axis=(-1, -2), keepdims=True), r, np.nan)
-        with np.errstate(invalid="ignore", over="ignore"):
-            off = r @ np.swapaxes(r, -1, -2) - np.eye(3)
-            bad = (np.abs(off) > 1e-2).any(axis=(-1, -2)) | (np.linalg.det(np.nan_to_num(r)) < -0.5)
+        bad = _not_rotations(r)
         if bad.any():
             f, p, j = (int(i[0]) for i in np.nonzero(bad))
             raise DataError(
@@ -412,6 +410,23 @@ class BodyMotion(Timed):
 
 
 Motion = PoseSequence | BodyMotion
+
+
+def _not_rotations(r: npt.NDArray[np.float64]) -> Bools:
+    """True where rows are not orthonormal or the matrix mirrors; shape (...,). NaN is neither.
+
+    Products are written out: matrix products and determinants of many small matrices are much slower.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = np.moveaxis(r, (-2, -1), (0, 1))
+    with np.errstate(invalid="ignore", over="ignore"):
+        lengths = (a * a + b * b + c * c, d * d + e * e + f * f, g * g + h * h + i * i)
+        angles = (a * d + b * e + c * f, a * g + b * h + c * i, d * g + e * h + f * i)
+        bad = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g) < -0.5
+        for x in lengths:
+            bad |= np.abs(x - 1) > 1e-2
+        for x in angles:
+            bad |= np.abs(x) > 1e-2
+    return bad  # type: ignore[no-any-return]
 
 
 def numbered(count: int) -> Skeleton:
