@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -48,10 +49,8 @@ def step(network: torch.nn.Module, x: Tensor, y: Tensor) -> Callable[[], None]:
 def main() -> None:
     """Time every way at every size and write results/lstm.{json,md}."""
     compiled = "--compile" in sys.argv
-    rows, notes = (
-        [],
-        [f"torch {torch.__version__}; sequences of 5 frames, dropout on, optimiser not counted."],
-    )
+    rows: list[dict[str, object]] = []
+    notes = [f"torch {torch.__version__}; sequences of 5 frames, dropout on, optimiser not counted."]
     for threads in (1, 2):
         torch.set_num_threads(threads)
         for width in (256, 512, 1024):
@@ -70,6 +69,10 @@ def main() -> None:
                 ours = seconds.pop("steadypose")
                 rows.append(row(f"width {width}, batch {batch}, {threads} thread(s)", ours, seconds))
                 print(rows[-1]["what"], flush=True)
+    load = os.getloadavg()[1]
+    notes.append(
+        f"Load average {load:.1f} on {os.cpu_count()} cores: above one busy core, trust the least times."
+    )
     save("lstm", "Layer-normalised LSTM", rows, notes, "python benchmarks/bench_lstm.py --compile")
 
 
