@@ -112,11 +112,11 @@ class DetectorNoise:
 
     # Fitted to OpenPose, AlphaPose, BlazePose and MediaPipe on those real recordings that were not
     # held out; experiments/detector_noise says how, and shows real and simulated detections side by side.
-    fast_scale: float = 0.009
-    slow_scale: float = 0.0115
+    fast_scale: float = 0.010
+    slow_scale: float = 0.010
     still_scale: float = 0.030
-    fast_time: float = 0.08
-    slow_time: float = 0.25
+    fast_time: float = 0.045
+    slow_time: float = 0.26
     detector_spread: float = 0.9
     joint_spread: float = 0.4
     spread: float = 0.42
@@ -232,7 +232,7 @@ class DetectorNoise:
         level = self.strength * _joint_scales(skeleton)
         level = level * np.exp(self.joint_spread * rng.standard_normal(len(skeleton)))
         shaking = self.fast_scale * np.exp(self.detector_spread * rng.standard_normal())
-        fast = shaking * correlated(shape, self.fast_time * fps, rng)
+        fast = shaking * correlated(shape, self.fast_time * fps, rng, smooth=True)
         slow = self.slow_scale * correlated(shape, self.slow_time * fps, rng, smooth=True)
         still = self.still_scale * rng.standard_normal(shape[1:])
         amplitude = np.exp(self.spread * difficulty)[..., None]
