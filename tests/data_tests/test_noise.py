@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steadypose.data._occlusion import occlusion, torso_length
+from steadypose.data._occlusion import capsules, occlusion, torso_length
 from steadypose.data._processes import correlated, runs
 from steadypose.data.cameras import Camera, look_at
 from steadypose.data.noise import DetectorNoise, GaussianNoise
@@ -207,6 +207,28 @@ def test_hand_before_and_behind_the_chest() -> None:
         world[:, BODY.index("left_elbow")] = [0.3, depth / 2, 1.2]
         world[:, wrist] = [0.02, depth, 1.2]
         assert occlusion(filmed(world)[1], BODY, 0.48)[0, wrist] == hidden
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_hidden_as_point_by_point(seed: int) -> None:
+    """Against every capsule's axis walked in small steps."""
+    points = np.random.default_rng(seed).uniform([-0.5, -0.9, 2], [0.5, 0.9, 4], (1, 17, 3))
+    expected = np.zeros(17)
+    for a, b, radius in capsules(BODY):
+        axis = np.linspace(points[0, list(a)].mean(axis=0), points[0, list(b)].mean(axis=0), 4001)
+        for k in set(range(17)) - {*a, *b}:
+            joint = points[0, k]
+            away = np.linalg.norm(axis[:, :2] / axis[:, 2:] - joint[:2] / joint[2], axis=-1)
+            nearest = int(np.argmin(away))
+            thick, depth = 0.5 * radius, axis[nearest, 2]
+            if joint[2] - depth > thick:
+                expected[k] = max(expected[k], np.clip(2 * (1 - away[nearest] * depth / thick), 0, 1))
+            if abs(joint[2] - depth - thick) < 2e-3:  # on the edge of being behind: either is right
+                expected[k] = np.nan
+    found = occlusion(points, BODY, 0.5)[0]
+    sure = np.isfinite(expected)
+    np.testing.assert_allclose(found[sure], expected[sure], atol=0.02)
 
 
 def test_hidden_is_worse_and_less_sure() -> None:

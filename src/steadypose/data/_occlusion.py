@@ -89,8 +89,7 @@ def occlusion(camera: Floats, skeleton: Skeleton, length: float) -> Floats:
         hidden = np.zeros((frames, joints))
         for a, b, radius in capsules(skeleton):
             others = [k for k in range(joints) if k not in a and k not in b]
-            ax, ay, az = (v[:, list(a)].mean(axis=1)[:, None] for v in (x, y, z))
-            bx, by, bz = (v[:, list(b)].mean(axis=1)[:, None] for v in (x, y, z))
+            (ax, ay, az), (bx, by, bz) = (_projected(camera[:, list(end)].mean(axis=1)) for end in (a, b))
             dx, dy = bx - ax, by - ay
             px, py, pz = x[:, others], y[:, others], z[:, others]
             along = np.clip(
@@ -103,3 +102,9 @@ def occlusion(camera: Floats, skeleton: Skeleton, length: float) -> Floats:
             cover = np.where(behind, np.clip(2.0 * (1.0 - aside), 0.0, 1.0), 0.0)
             hidden[:, others] = np.fmax(hidden[:, others], cover)
     return hidden
+
+
+def _projected(points: Floats) -> tuple[Floats, Floats, Floats]:
+    """Columns of x and y in the image at depth 1, and of depth."""
+    x, y, z = (points[:, k, None] for k in range(3))
+    return x / z, y / z, z
