@@ -1,7 +1,8 @@
 """What the paper claims, each as one step from a row to another, and whether the results show it.
 
 A claim appears where the means over the seeds move in its direction by more than the larger of the two
-standard deviations; where they move the other way it does not; in between the seeds do not decide.
+standard deviations; where they move the other way it does not; in between the seeds do not decide, and neither
+does one seed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal
 
 # (row, condition, metric) to one value a seed; none where the row was not run.
 Values = Callable[[str, str, str], Sequence[float]]
-Verdict = Literal["appears", "does not", "undecided", "not run"]
+Verdict = Literal["appears", "does not", "undecided", "one seed", "not run"]
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,9 @@ def verdict(claim: Claim, values: Values) -> tuple[str, Verdict]:
     if not before or not after:
         return "–", "not run"
     a, b = statistics.fmean(before), statistics.fmean(after)
-    noise = max(statistics.stdev(v) if len(v) > 1 else 0.0 for v in (before, after))
     numbers = f"{a:.1f} → {b:.1f} ({(b - a) / a * 100:+.1f} %)".replace("-", "−")
-    if abs(b - a) <= noise:
+    if min(len(before), len(after)) == 1:
+        return numbers, "one seed"
+    if abs(b - a) <= max(statistics.stdev(before), statistics.stdev(after)):
         return numbers, "undecided"
     return numbers, "appears" if (b < a) == claim.falls else "does not"

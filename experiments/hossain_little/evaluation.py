@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rows import FILTERS
-from sets import kept_pairs
+from sets import code, kept_pairs
 
 from steadypose.data.pairs import Pairs
 from steadypose.errors import SteadyposeError
@@ -36,7 +36,8 @@ def trained_and_scored(config: TrainConfig, runs: Path) -> dict[str, Any]:
         }
         for kind in kinds
     }
-    return {"training": training(trained.card), "scores": found.pop(None), "filtered": found}
+    about = {**training(trained.card), "data_code": code()}
+    return {"training": about, "scores": found.pop(None), "filtered": found}
 
 
 def finish(config: TrainConfig, runs: Path, **sets: Pairs) -> Trained:

@@ -32,13 +32,24 @@ def kept_pairs(config: TrainConfig, split: str, folder: Path) -> Pairs:
     return Pairs(_load(path), config.spec)
 
 
-def _digest(config: TrainConfig, split: str) -> str:
-    """Of all that decides what a set is: data, joints, for training the seed, and the code that makes it."""
-    about = [asdict(config.data), config.spec.joints, split, config.seed if split == "train" else None]
-    found = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+def code() -> str:
+    """A digest of the code that makes sets: rows are comparable only where it is the same."""
+    found = hashlib.sha256()
     for file in sorted(Path(steadypose.data.__path__[0]).glob("*.py")):
         found.update(file.read_bytes())
     return found.hexdigest()[:12]
+
+
+def _digest(config: TrainConfig, split: str) -> str:
+    """Of all that decides what a set is: data, joints, code, and for training the seed."""
+    about = [
+        asdict(config.data),
+        config.spec.joints,
+        split,
+        config.seed if split == "train" else None,
+        code(),
+    ]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _save(path: Path, pairs: Pairs) -> None:

@@ -102,7 +102,9 @@ def _page(
         parts.append(f"## {TITLES[name]}\n")
         parts.append(_noise(there, of["test"]) if name == "noise" else _table(there, of, name == "clean"))
         lines = [(c["text"], c["paper"], c["numbers"], c["verdict"]) for c in claims if c["table"] == name]
-        parts.append(markdown(("claim of the paper", "the paper's figures", "here", ""), lines))
+        parts.append(
+            markdown(("claim", "the paper's figures (retracted)", "here", "does it appear?"), lines, words=4)
+        )
     return "\n".join(parts)
 
 
@@ -143,9 +145,16 @@ def _facts(files: Sequence[dict[str, Any]]) -> str:
     trainer = {(f["config"]["trainer"]["batch"], f["config"]["trainer"]["epochs"]) for f in files}
     seeds = sorted({f["seed"] for f in files})
     (batch, epochs), *others = sorted(trainer)
+    mixed = len({f.get("training", {}).get("data_code") for f in files}) > 1
+    warning = (
+        "\n**The rows' data were made by different versions of the code: train them again.**\n"
+        if mixed
+        else ""
+    )
     same = "" if not others and len(network) == 1 else " (not the same for all rows: see results.json)"
     return (
         f"Millimetres (Accel: mm per frame², 50 frames a second), mean ± standard deviation over seeds "
         f"{', '.join(map(str, seeds))}; mean per action, then over actions; 16 joints, without the root, "
         f"which is zero by definition. Width {sorted(network)[0]}, batch {batch}, {epochs} epochs{same}.\n"
+        f"{warning}"
     )

@@ -20,9 +20,9 @@ def spread(values: Sequence[float], digits: int = 1) -> str:
     return text if len(numbers) == 1 else f"{text} ± {statistics.stdev(numbers):.{digits}f}"
 
 
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table: words to the left, numbers to the right."""
-    lines = ["| " + " | ".join(header) + " |", "|---" + "|--:" * (len(header) - 1) + "|"]
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
+    """A table: the first columns are words, to the left; numbers are to the right."""
+    lines = ["| " + " | ".join(header) + " |", "|---" * words + "|--:" * (len(header) - words) + "|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 

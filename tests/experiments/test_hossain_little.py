@@ -69,7 +69,8 @@ def test_rows_and_their_changes_are_checked():
         ([50.0, 52.0], [40.0, 41.0], False, "does not"),
         ([40.0, 41.0], [50.0, 52.0], True, "does not"),
         ([50.0, 52.0], [49.0, 52.0], True, "undecided"),
-        ([50.0], [49.9], True, "appears"),
+        ([50.0], [40.0, 41.0], True, "one seed"),
+        ([40.0, 41.0], [50.0], True, "one seed"),
         ([], [40.0], True, "not run"),
     ],
 )
@@ -120,7 +121,11 @@ def test_the_summary_of_finished_rows(tmp_path):
     assert "retracted" in page and "the command" in page
     assert "| fcn_clean, MPJPE | 30.0 | – | 45.0 | – | – |" in page
     lines = [line.count("|") for line in page.splitlines() if line.startswith("|")]
-    assert min(lines) > 4
+    assert min(lines) > 4 and "different versions" not in page
+    other = {**record("fcn", 3, flat(60.0)), "training": {"data_code": "another"}}
+    tables.save_json(folder / "fcn-seed3.json", other)
+    summary.summarise(folder, "the command")
+    assert "different versions" in (tmp_path / "results.md").read_text()
 
 
 def test_interrupted_writing_leaves_the_old_file(tmp_path, monkeypatch):
