@@ -1,8 +1,8 @@
 """What the paper claims, each as one step from a row to another, and whether the results show it.
 
 A claim appears where the means over the seeds move in its direction by more than the larger of the two
-standard deviations; where they move the other way it does not; in between the seeds do not decide, and neither
-does one seed.
+standard deviations; where they move the other way it does not; in between the seeds do not decide, and
+neither does one seed.
 """
 
 from __future__ import annotations

@@ -131,15 +131,17 @@ def one(
 
 
 @app.command
-def summarise(*, results: Path = RESULTS) -> None:
+def summarise(*, results: Path = RESULTS, out: Path = HERE) -> None:
     """Write results.json and results.md from the rows that are finished.
 
     Parameters
     ----------
     results
         Where the finished rows are.
+    out
+        Where to write.
     """
-    write_summary(results, COMMAND)
+    write_summary(results, out, COMMAND)
 
 
 def results_file(results: Path, row: str, seed: int) -> Path:

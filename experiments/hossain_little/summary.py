@@ -62,8 +62,8 @@ def values(scores: Scores, split: str = "test") -> Any:
     return of
 
 
-def summarise(folder: Path, command: str) -> None:
-    """Write ``results.json`` and ``results.md`` beside the folder of rows."""
+def summarise(folder: Path, out: Path, command: str) -> None:
+    """Write ``results.json`` and ``results.md`` of the rows that are in a folder."""
     scores, files = collect(folder)
     of = {split: values(scores, split) for split in ("test", "validation")}
     summary: dict[str, Any] = {"command": command, "rows": {}, "claims": []}
@@ -81,8 +81,8 @@ def summarise(folder: Path, command: str) -> None:
         numbers, said = verdict(claim, of["test"])
         summary["claims"].append({**vars(claim), "numbers": numbers, "verdict": said})
     summary["configurations"] = {f["row"]: f["config"] for f in files}
-    save_json(folder.parent / "results.json", summary)
-    save_text(folder.parent / "results.md", _page(command, files, of, summary["claims"], scores))
+    save_json(out / "results.json", summary)
+    save_text(out / "results.md", _page(command, files, of, summary["claims"], scores))
 
 
 def _conditions(scores: Scores, row: str, split: str) -> list[str]:

@@ -108,7 +108,7 @@ def test_the_summary_of_finished_rows(tmp_path):
         tables.save_json(folder / f"seq2seq-seed{seed}.json", record("seq2seq", seed, flat(50.0 + seed)))
     clean = {**flat(30.0, "clean"), **flat(45.0, "gaussian_10")}
     tables.save_json(folder / "fcn_clean-seed0.json", record("fcn_clean", 0, clean))
-    summary.summarise(folder, "the command")
+    summary.summarise(folder, tmp_path, "the command")
     found = json.loads((tmp_path / "results.json").read_text())
     assert found["rows"]["fcn"]["test"]["detector"]["mpjpe"] == [60.0, 61.0, 62.0]
     assert found["rows"]["fcn_median"]["test"]["detector"]["mpjpe"] == [59.0, 60.0, 61.0]
@@ -124,7 +124,7 @@ def test_the_summary_of_finished_rows(tmp_path):
     assert min(lines) > 4 and "different versions" not in page
     other = {**record("fcn", 3, flat(60.0)), "training": {"data_code": "another"}}
     tables.save_json(folder / "fcn-seed3.json", other)
-    summary.summarise(folder, "the command")
+    summary.summarise(folder, tmp_path, "the command")
     assert "different versions" in (tmp_path / "results.md").read_text()
 
 
@@ -204,7 +204,7 @@ def test_a_row_is_trained_once_and_scored_in_every_condition(motion, tmp_path):
             assert all(np.isfinite(s[m]) for s in scores[split].values() for m in summary.METRICS)
     clean, noisy = (found["scores"]["test"][c]["accel"] for c in ("clean", "gaussian_20"))
     assert noisy > clean
-    summary.summarise(tmp_path / "rows", "the command")
+    summary.summarise(tmp_path / "rows", tmp_path, "the command")
     assert "fcn_clean_mean" in (tmp_path / "results.md").read_text()
 
 
