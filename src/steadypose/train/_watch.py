@@ -26,7 +26,7 @@ class Watch(Callback):
     Parameters
     ----------
     last
-        Where an interrupted training is saved.
+        Where the training is saved after every epoch and when it is stopped.
     epoch_steps
         Steps in an epoch.
     say
@@ -35,7 +35,8 @@ class Watch(Callback):
 
     def __init__(self, last: Path, epoch_steps: int, say: Callable[[str], None]) -> None:
         self.last, self.epoch_steps, self.say = last, epoch_steps, say
-        self.interrupted = False
+        self.wished = self.interrupted = False
+        self._saved = False
         self._best = float("inf")
 
     @contextmanager
@@ -47,7 +48,7 @@ class Watch(Callback):
         before = signal.getsignal(signal.SIGINT)
 
         def stop(number: int, frame: FrameType | None) -> None:
-            self.interrupted = True
+            self.wished = True
             signal.signal(signal.SIGINT, before)
             self.say("stopping after this step (once more: at once)")
 
@@ -67,17 +68,32 @@ class Watch(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stop where it is time to."""
+        """Stop where it is time to, and save so that it can be gone on with."""
         assert isinstance(module, LiftingModule)
-        if self.interrupted:
-            trainer.save_checkpoint(self.last)
-            raise _StopError
         t = module.config.trainer
-        if (t.max_steps and trainer.global_step >= t.max_steps) or (
-            t.max_minutes and module.minutes >= t.max_minutes
-        ):
-            trainer.check_val_every_n_epoch = 1
-            trainer.should_stop = True
+        if trainer.world_size > 1 and trainer.global_step % t.log_every == 0:  # all stop at the same step
+            self.interrupted = trainer.strategy.reduce_boolean_decision(self.wished, all=False)
+        elif trainer.world_size == 1:
+            self.interrupted = self.wished
+        out_of_time = t.max_minutes and module.clock >= t.max_minutes
+        out_of_steps = t.max_steps and trainer.global_step >= t.max_steps
+        if not (self.interrupted or out_of_time or out_of_steps):
+            return
+        trainer.check_val_every_n_epoch = 1
+        trainer.should_stop = True
+        if batch_idx + 1 < trainer.num_training_batches:
+            # Lightning takes an epoch that is stopped for a finished one; saved before that, it goes on.
+            trainer.save_checkpoint(self.last)
+            self._saved = True
+            if self.interrupted:
+                raise _StopError
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Save, after the best has been saved."""
+        if not self._saved:
+            trainer.save_checkpoint(self.last)
+        if self.interrupted:
+            raise _StopError
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Say how far it is."""

@@ -71,14 +71,6 @@ class Batches:
         # Pairs made anew may be a few less than the first ones: then the order begins again.
         return np.resize(shuffled, self.count * self.batch * self.world)[self.rank :: self.world]
 
-    def state_dict(self) -> dict[str, int]:
-        """Where the sequence of batches stands."""
-        return {"step": self.step}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from there."""
-        self.step = state["step"]
-
 
 class InOrder:
     """All windows once, in large batches; parameters as for :class:`Batches`.
@@ -117,9 +109,10 @@ class LiftingData(LightningDataModule):
         """Lightning's hook."""
         t = self.trainer
         assert t is not None
-        return Batches(
-            self.pairs_of, self.config.trainer.batch, self.config.seed, t.global_rank, t.world_size
-        )
+        c = self.config
+        batches = Batches(self.pairs_of, c.trainer.batch, c.seed, t.global_rank, t.world_size)
+        batches.step = t.global_step
+        return batches
 
     def val_dataloader(self) -> InOrder:
         """Lightning's hook."""
@@ -147,6 +140,8 @@ class LiftingModule(LightningModule):
     ----------
     minutes : float
         Spent in training, before interruptions too.
+    clock : float
+        The same as all processes have it, read now and then: rate and end must not differ between them.
     """
 
     def __init__(self, lifter: Lifter, config: TrainConfig, steps: int) -> None:
@@ -157,7 +152,7 @@ class LiftingModule(LightningModule):
             lifter.spec.outputs, mse=loss.mse, temporal=loss.temporal, weights=loss.weights
         )
         self.error = MeanMetric()
-        self._minutes_before, self._started = 0.0, time.monotonic()
+        self._minutes_before, self._started, self.clock = 0.0, time.monotonic(), 0.0
         self._random: Tensor | None = None
         self._sum, self._count = torch.zeros(()), 0
 
@@ -170,7 +165,7 @@ class LiftingModule(LightningModule):
     def progress(self) -> float:
         """How much of the training is done, from 0 to 1."""
         limit = self.config.trainer.max_minutes
-        by_time = self.minutes / limit if limit else 0.0
+        by_time = self.clock / limit if limit else 0.0
         by_steps = self.global_step / self.steps if self.steps else 0.0
         return min(max(by_time, by_steps), 1.0)
 
@@ -186,7 +181,8 @@ class LiftingModule(LightningModule):
         self._sum, self._count = torch.zeros((), device=self.device), 0
 
     def on_train_epoch_start(self) -> None:
-        """Make chance independent of what was before."""
+        """Make chance independent of what was before; not called on the way back into an epoch."""
+        self._random = None
         torch.manual_seed(
             int(
                 np.random.SeedSequence(
@@ -196,10 +192,15 @@ class LiftingModule(LightningModule):
         )
 
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
-        """Set the rate."""
-        if self._random is not None:  # resumed inside an epoch
+        """Set the rate, and chance where the training was interrupted inside an epoch."""
+        if self._random is not None:
             torch.set_rng_state(self._random)
             self._random = None
+        t = self.config.trainer
+        if self.trainer.world_size == 1:
+            self.clock = self.minutes
+        elif t.max_minutes and self.global_step % t.log_every == 0:
+            self.clock = self.trainer.strategy.broadcast(self.minutes)
         rate = self.config.optimiser.rate * rate_factor(
             self.config.optimiser, self.global_step, self.progress
         )

@@ -16,6 +16,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from steadypose._version import __version__
 from steadypose.data.mocap import Clip, load_clips
@@ -35,6 +36,10 @@ BEST, LAST = "best", "last"  # names of checkpoints in a training's folder
 FIXED_SEED = 0  # of validation and test: every training is judged on the same pairs
 Say = Callable[[str], None]
 _SAID = {"MPJPE (mm)": "mpjpe", "PA-MPJPE (mm)": "pa_mpjpe", "Accel (mm/frame²)": "accel"}
+
+
+def _nothing(text: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def train(
     validation_set: Pairs | None = None,
     resume: bool = False,
     command: str = "",
-    say: Say = lambda text: None,
+    say: Say = _nothing,
     progress: bool = False,
 ) -> Trained:
     """Train a network.
@@ -97,7 +102,10 @@ def train(
         If the folder holds a training and ``resume`` is false, or another training; if there are no data.
     """
     folder = Path(output)
-    _claim(folder, config, resume)
+    if getattr(rank_zero_only, "rank", 0) == 0:
+        _claim(folder, config, resume)
+    else:
+        say = _nothing
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     torch.manual_seed(config.seed)
@@ -110,10 +118,7 @@ def train(
     module = LiftingModule(
         lifter, config, min((n for n in (t.epochs * an_epoch, t.max_steps) if n), default=0)
     )
-    keep = ModelCheckpoint(
-        folder, BEST, monitor="validation/mpjpe", save_last=True, enable_version_counter=False
-    )
-    keep.CHECKPOINT_NAME_LAST = LAST
+    keep = ModelCheckpoint(folder, BEST, monitor="validation/mpjpe", enable_version_counter=False)
     watch = Watch(folder / f"{LAST}.ckpt", an_epoch, say)
     parameters = sum(p.numel() for p in lifter.parameters())
     say(f"{config.network.kind}: {parameters:,} parameters; {_length(config, an_epoch)}")
