@@ -29,6 +29,8 @@ class Joint:
         Column of each rotation channel by its axis, in the order they turn.
     position
         Column of each position channel by its axis; it replaces that part of the offset.
+    end
+        Where the End Site of a joint without children is, relative to the joint; None without one.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Joint:
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
     rotation: dict[str, int] = field(default_factory=dict)
     position: dict[str, int] = field(default_factory=dict)
+    end: tuple[float, float, float] | None = None
 
     @property
     def order(self) -> str:
@@ -112,6 +115,8 @@ def parse(probe: Probe, text: str) -> list[Joint]:
                 offset = (words.number("an offset"), words.number("an offset"), words.number("an offset"))
                 if at is not None:
                     joints[at].offset = offset
+                elif len(open_) > 1 and (leaf := open_[-2]) is not None:
+                    joints[leaf].end = offset
             elif word == "CHANNELS" and at is not None:
                 column = _channels(words, joints[at], column)
             elif word == "END":
