@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
 from dataclasses import replace
@@ -150,9 +151,26 @@ def test_a_folder_with_a_training_is_not_overwritten(straight):
 
 def test_another_training_is_not_resumed(tmp_path):
     _claim(tmp_path, config(), resume=False)
+    (tmp_path / "last.ckpt").touch()
     for other in (replace(config(), seed=1), config("fcn"), config(batch=8)):
         with pytest.raises(SteadyposeError, match="it was begun with, found another"):
             _claim(tmp_path, other, resume=True)
+
+
+def test_what_never_got_to_train_is_no_training(tmp_path):
+    c = config(epochs=1)
+    with pytest.raises(DataError):
+        train(c, tmp_path / "run", train_set=pairs(replace(c.spec, length=2)), validation_set=None)
+    assert run(c, tmp_path / "run").finished
+
+
+def test_a_finished_training_stays_as_it_is(straight, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(straight[0].path.parent, folder)
+    again = run(config(), folder, resume=True)
+    assert_same(straight[0].last, again.last)
+    assert_same(straight[0].path, again.path)
+    assert again.card["steps"] == straight[0].card["steps"]
 
 
 def test_nobody_in_sight_is_said(tmp_path):

@@ -6,7 +6,7 @@ import json
 import math
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -248,17 +248,18 @@ def _sources(data: DataConfig, split: str) -> tuple[str, ...] | None:
 def _claim(folder: Path, config: TrainConfig, resume: bool) -> None:
     """Make the folder this training's, or refuse it."""
     told = folder / "config.json"
-    if told.exists() and not resume:
-        raise SteadyposeError(
-            f"{folder}: expected a new folder, found a training (go on with it, or choose another)"
-        )
-    if told.exists():
+    if (folder / f"{LAST}.ckpt").exists():
+        if not resume:
+            raise SteadyposeError(
+                f"{folder}: expected a new folder, found a training (--resume goes on with it)"
+            )
         before, now = json.loads(told.read_text("utf-8")), config.to_json()
-        for key in ("seed", "data", "network", "loss", "optimiser"):
+        for part in (before, now):
+            part["data"].pop("root", None)
+            part["batch"] = part["trainer"]["batch"]
+        for key in ("seed", "data", "network", "loss", "optimiser", "batch"):
             if before[key] != now[key]:
                 raise SteadyposeError(f"{folder}: expected the {key} it was begun with, found another")
-        if before["trainer"]["batch"] != now["trainer"]["batch"]:
-            raise SteadyposeError(f"{folder}: expected the batch it was begun with, found another")
     folder.mkdir(parents=True, exist_ok=True)
     told.write_text(json.dumps(config.to_json(), indent=1) + "\n", encoding="utf-8")
 
@@ -282,7 +283,7 @@ def _leave(
         "steps": module.global_step,
         "minutes": round(module.minutes, 2),
         "command": command,
-        "config": config.to_json(),
+        "config": replace(config, data=replace(config.data, root=None)).to_json(),
         "versions": _versions(),
         "date": datetime.now(UTC).date().isoformat(),
     }
