@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 ROWS = HERE / "rows"
 # In the order of the tables; the filtered ones come from the per-frame network's own predictions.
 ORDER = (
-    "fcn", "fcn_median", "fcn_mean", "seq2seq",
+    "fcn", "fcn_median", "fcn_mean", "fcn_wide", "fcn_wide_median", "fcn_wide_mean", "seq2seq",
     "no_weighted_joints", "no_temporal", "no_recurrent_dropout", "no_layer_norm", "no_layer_norm_no_dropout",
     "no_residual",
     "length_2", "length_3", "length_4", "length_6", "length_7", "length_8", "length_9", "length_10",

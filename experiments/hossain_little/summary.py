@@ -14,7 +14,7 @@ from tables import markdown, save_json, save_text, spread
 METRICS = {"mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "accel": "Accel"}
 CONDITIONS = ("detector", "clean", "gaussian_5", "gaussian_10", "gaussian_15", "gaussian_20")
 PARTS = {
-    "main": ("fcn", "fcn_median", "fcn_mean", "seq2seq"),
+    "main": ("fcn", "fcn_median", "fcn_mean", "fcn_wide", "fcn_wide_median", "fcn_wide_mean", "seq2seq"),
     "clean": ("fcn_clean", "fcn_clean_median", "fcn_clean_mean", "seq2seq_clean"),
     "noise": ("fcn_clean", "fcn_clean_median", "fcn_clean_mean", "seq2seq_clean"),
     "ablations": ("seq2seq", *(r for r in ORDER if r.startswith("no_"))),
