@@ -100,6 +100,18 @@ def test_a_person_needs_a_camera():
         Pairs([replace(track(PERSON), camera=None)], PERSON)
 
 
+def test_a_point_that_no_ray_comes_from_is_missing():
+    barrel = replace(film_set()[0], distortion=np.array([-0.3, 0, 0, 0, 0]))
+    t = track(PERSON, 8, camera=barrel, camera_known=True)
+    x = t.keypoints.copy()
+    x[3, 2] = 50_000
+    p = Pairs([replace(t, keypoints=x)], PERSON)
+    seen, y = p.batch(np.arange(len(p)))
+    assert np.isfinite(seen).all() and np.isfinite(y).all()
+    assert p.confidence[3, 2] == 0
+    assert (p.tracks[0].confidence == 1).all()
+
+
 def test_windows_without_the_person_are_left_out():
     t = track(PERSON, 20)
     c = t.confidence.copy()

@@ -131,21 +131,24 @@ class Pairs:
         ]
         frames = np.concatenate(windows)
         track = np.repeat(np.arange(len(windows)), [len(w) for w in windows])
+        rays: Values | None = None
+        if spec.normalisation == "person":
+            rays = np.concatenate([_rays(t) for t in self.tracks]).astype(np.float32)
+            self.confidence[~complete(rays)] = 0  # so far outside of the image that the lens has no ray there
         fewest = min(FEWEST_JOINTS, len(spec.joints)) if spec.confidence else len(spec.joints)
         there = (self.confidence > 0).sum(axis=1) >= fewest
         kept = there[frames].all(axis=1)
         self.frames, self.track = frames[kept].astype(np.int32), track[kept].astype(np.int32)
         self.turns: Values | None = None
         self._rays: Values | None = None
-        if spec.normalisation == "person":
-            self._turn()
+        if rays is not None:
+            self._turn(rays)
 
     def __len__(self) -> int:
         return len(self.frames)
 
-    def _turn(self) -> None:
+    def _turn(self, rays: Values) -> None:
         """Find the camera that looks at the person of every window."""
-        rays = np.concatenate([_rays(t) for t in self.tracks]).astype(np.float32)
         known = self.confidence > 0
         self.turns = np.empty((len(self), 3, 3), np.float32)
         for at in range(0, len(self), 16_384):
