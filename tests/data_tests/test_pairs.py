@@ -16,11 +16,12 @@ from synthetic_pairs import body, track
 from synthetic_pairs import pairs as synthetic
 
 from steadypose._layouts import layouts
+from steadypose.data._variation import hidden, mirrored
 from steadypose.data.cameras import Camera, film_set
 from steadypose.data.human36m import Recording, cameras
 from steadypose.data.mocap import read_clip
 from steadypose.data.noise import DetectorNoise, GaussianNoise
-from steadypose.data.pairs import LiftPairs, Pairs, hidden, mirrored, recorded
+from steadypose.data.pairs import LiftPairs, Pairs, recorded
 from steadypose.errors import DataError
 from steadypose.lift._inputs import network_input
 from steadypose.lift._spec import H36M17, LiftSpec

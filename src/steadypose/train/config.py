@@ -6,19 +6,17 @@ docs/training.md lists them all.
 
 from __future__ import annotations
 
-import difflib
 import json
-import tomllib
-import types
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from steadypose.errors import SteadyposeError
 from steadypose.lift._spec import H36M17, INPUTS16, LiftSpec, Normalisation
 from steadypose.models.fcn import FCNConfig
 from steadypose.models.seq2seq import Seq2SeqConfig
+from steadypose.train._tables import changed, make, read
 
 __all__ = [
     "DataConfig", "LossConfig", "NetworkConfig", "OptimiserConfig", "TrainConfig", "TrainerConfig",
@@ -349,9 +347,9 @@ def load(path: str | Path, changes: Iterable[str] = ()) -> TrainConfig:
     SteadyposeError
         If the file cannot be read, or a key or a value does not fit; the message names file and key.
     """
-    table = _read(Path(path), ())
+    table = read(Path(path))
     for change in changes:
-        _change(table, change)
+        changed(table, change)
     return from_mapping({"name": Path(path).stem, **table}, str(path))
 
 
@@ -364,107 +362,10 @@ def from_mapping(table: Mapping[str, Any], origin: str = "configuration") -> Tra
         If a key is unknown or a value does not fit; the message begins with ``origin``.
     """
     try:
-        made: TrainConfig = _make(TrainConfig, table, "")
+        made: TrainConfig = make(TrainConfig, table)
         return made
     except SteadyposeError as e:
         raise SteadyposeError(f"{origin}: {e}") from None
-
-
-def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    """A file laid over those that it extends."""
-    if path.resolve() in above:
-        raise SteadyposeError(
-            f"{path}: expected files that extend each other in one direction, found a circle"
-        )
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-        reason = e.strerror or e if isinstance(e, OSError) else e
-        raise SteadyposeError(f"{path}: expected a TOML file: {reason}") from None
-    base: Any = table.pop("extends", None)
-    if base is None:
-        return table
-    if not isinstance(base, str):
-        raise SteadyposeError(f"{path}: extends: expected a file, found {base!r}")
-    return _laid_over(_read(path.parent / base, (*above, path.resolve())), table)
-
-
-def _laid_over(below: dict[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in table.items():
-        under: Any = merged.get(key)
-        both = isinstance(value, dict) and isinstance(under, dict)
-        merged[key] = _laid_over(under, value) if both else value
-    return merged
-
-
-def _change(table: dict[str, Any], change: str) -> None:
-    key, equals, text = change.partition("=")
-    *tables, last = (part.strip() for part in key.split("."))
-    if not equals or not last:
-        raise SteadyposeError(f"expected a change such as optimiser.rate=1e-3, found {change!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    for part in tables:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise SteadyposeError(f"expected a change of a field, found {change!r}: {part} is no table")
-    table[last] = value
-
-
-def _make(cls: Any, table: Any, place: str) -> Any:
-    if not isinstance(table, Mapping):
-        raise SteadyposeError(f"{place or 'file'}: expected a table, found {table!r}")
-    hints, known = get_type_hints(cls), [f.name for f in fields(cls)]
-    values = {}
-    for key, value in table.items():
-        where = f"{place}.{key}" if place else key
-        if key not in known:
-            close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            hint = f"{close[0]!r}" if close else f"one of {', '.join(known)}"
-            raise SteadyposeError(f"{where}: expected {hint}, found an unknown key")
-        if is_dataclass(hints[key]):
-            values[key] = _make(hints[key], value, where)
-            continue
-        fits, values[key] = _fit(value, hints[key])
-        if not fits:
-            raise SteadyposeError(f"{where}: expected {_words(hints[key])}, found {value!r}")
-    return cls(**values)
-
-
-def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
-    """Whether a value is of a type, and the value as that type."""
-    origin, args = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        tried = [_fit(value, a) for a in args]
-        return next((t for t in tried if t[0]), (False, value))
-    if origin is Literal:
-        return value in args and type(value) in {type(a) for a in args}, value
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            return False, value
-        kinds = [args[0]] * len(value) if args[-1] is ... else list(args)
-        parts = [_fit(v, k) for v, k in zip(value, kinds, strict=False)]
-        return len(value) == len(kinds) and all(p[0] for p in parts), tuple(p[1] for p in parts)
-    if hint is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number, float(value) if number else value
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool), value
-    return isinstance(value, hint), value
-
-
-def _words(hint: Any) -> str:
-    origin, args = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        return " or ".join(_words(a) for a in args if a is not type(None))
-    if origin is Literal:
-        return " or ".join(repr(a) for a in args)
-    if origin is tuple:
-        return f"a list of {_words(args[0])}" if args[-1] is ... else f"a list of {len(args)} numbers"
-    return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}[hint]
 
 
 def _without_none(value: Any) -> Any:

@@ -215,7 +215,11 @@ class _Sets:
             self._describe(clips, "validation")
             validation = _made(config, clips, FIXED_SEED).epoch(0)
         self.source, self.validation = train_set, validation
-        for name, pairs in (("training", self.of(0)), ("validation", validation)):
+        first = self.of(0)
+        self.card["trained_on"] |= {
+            "tracks": len(first.tracks), "frames": len(first.truth), "windows": len(first)
+        }  # fmt: skip
+        for name, pairs in (("training", first), ("validation", validation)):
             say(f"{name}: {len(pairs.tracks)} tracks, {len(pairs.truth):,} frames, {len(pairs):,} windows")
 
     def of(self, epoch: int) -> Pairs:
