@@ -191,7 +191,7 @@ def from_euler(angles: npt.ArrayLike, order: str = "ZYX", degrees: bool = True) 
     axes, _ = _axes(order)
     a = _finite(angles, 3, "Euler angles")
     a = np.deg2rad(a) if degrees else a
-    first, second, third = (from_axis_angle(a[..., n, None] * np.eye(3)[axis]) for n, axis in enumerate(axes))
+    first, second, third = (_about(axis, a[..., n]) for n, axis in enumerate(axes))
     return np.asarray(first @ second @ third)
 
 
@@ -400,6 +400,17 @@ def _cross_matrix(v: Floats) -> Floats:
     k = np.zeros((*v.shape[:-1], 3, 3))
     k[..., 2, 1], k[..., 0, 2], k[..., 1, 0] = v[..., 0], v[..., 1], v[..., 2]
     return k - k.swapaxes(-1, -2)
+
+
+def _about(axis: int, angle: Floats) -> Floats:
+    """Rotations about a coordinate axis."""
+    i, j = (axis + 1) % 3, (axis + 2) % 3
+    out = np.zeros((*angle.shape, 3, 3))
+    out[..., axis, axis] = np.where(np.isfinite(angle), 1.0, np.nan)  # in the product a NaN is everywhere
+    out[..., i, i] = out[..., j, j] = np.cos(angle)
+    out[..., j, i] = np.sin(angle)
+    out[..., i, j] = -out[..., j, i]
+    return out
 
 
 def _unit(v: Floats) -> Floats:

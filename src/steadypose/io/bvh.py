@@ -8,7 +8,9 @@ the rest offset, and the file's own numbers are kept. No unit is named; centimet
 
 from __future__ import annotations
 
+import contextlib
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +57,7 @@ def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
         raise probe.error(f"line {len(text.splitlines())}", "MOTION", "the end of the file")
     joints = _bvh_hierarchy.parse(probe, probe.data[: motion.start()].decode("utf-8-sig"))
     table, step = _rows(probe, motion.end(), sum(len(j.rotation) + len(j.position) for j in joints))
-    x = table.floats(range(table.shape[1]))
+    x = _numbers(table, probe.data[int(table.start[0, 0]) :])
     carrier = _carrier(joints, x)
     offsets = np.array([_offset(j, x) for j in joints])
     rotations = _rotations(joints, x)
@@ -101,6 +103,17 @@ def _rows(probe: Probe, start: int, channels: int) -> tuple[Table, float]:
         expected = f"{frames} frames of {channels} channels ({frames * channels} numbers)"
         raise probe.error(f"line {probe.data.count(bytes([10]), 0, m.end()) + 1}", expected, f"{len(begin)}")
     return Table(probe.path, probe.data, begin.reshape(frames, channels), end.reshape(frames, channels)), step
+
+
+def _numbers(table: Table, text: bytes) -> Floats:
+    """The numbers of the rows: all at once where they are in order, else cell by cell to say which is not."""
+    # What is no number is an error in NumPy, or a warning in older releases of it.
+    with warnings.catch_warnings(), contextlib.suppress(ValueError):
+        warnings.simplefilter("ignore", DeprecationWarning)
+        x = np.fromstring(text.decode("latin-1"), sep=" ")
+        if x.size == table.start.size and np.isfinite(x).all():
+            return x.reshape(table.shape)
+    return table.floats(range(table.shape[1]))
 
 
 def _chain(joints: list[Joint], joint: int) -> list[int]:
