@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import steadypose as sp
+from steadypose._layouts import layouts
 from steadypose.lift._spec import INPUT, METADATA, OUTPUT, LiftSpec
 
 Array = np.ndarray[Any, Any]
@@ -74,9 +75,7 @@ def walker(
 ) -> sp.PoseSequence:
     """People who move smoothly, in pixels, with confidences."""
     rng = np.random.default_rng(seed)
-    keypoints = len(sp.PoseSequence.from_array(np.zeros((1, 1, 2)), fps=1).skeleton) and len(
-        sp.skeleton.skeleton(skeleton)  # type: ignore[attr-defined]
-    )
+    keypoints = len(layouts()[skeleton])
     t = np.arange(frames)[:, None, None, None] / fps
     phase = rng.uniform(0, 6, (1, persons, keypoints, 2))
     x = 500 + rng.normal(0, 120, phase.shape) + 30 * np.sin(3 * t + phase) + [90, 5] * t

@@ -10,7 +10,7 @@ thorax     middle of the shoulders
 spine      middle of pelvis and thorax
 neck_base  nose
 head       the ears (or the one that is seen; else the eyes, else the nose), moved away from the thorax by
-           two thirds of its distance to them: about the top of the head
+           two thirds of its distance to them: about the crown (Human3.6M's own lies one third beyond)
 =========  ========================================================================================
 
 A rule whose points are not all seen in a frame gives way to the tool's own point of that meaning: OpenPose's
