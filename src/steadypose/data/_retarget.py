@@ -43,7 +43,7 @@ def joints(
             raise DataError("expected joint rotations to change the proportions of a body, found positions")
         return motion.remap(target)
     rig, scale = _scaled(_bodies.rig_of(motion), height, proportions)
-    x, turned = _bodies.placed(motion, rig.offsets)
+    x, turned = _bodies.placed(motion, rig)
     # The path grows with the legs, so that feet stay planted and on the floor.
     assert motion.translation is not None
     x += (scale - 1) * motion.translation[:, :1]

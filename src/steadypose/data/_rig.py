@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,8 @@ _ABOVE_BONE, _ABOVE_SKULL_BASE = 0.020, 0.055
 # What another layout calls a landmark of ours.
 _MEANING = {
     "h36m17": {"pelvis": "middle_hip", "head": "head_top", "spine": "middle_trunk", "thorax": "neck"},
+    "coco17": {},
+    "smpl24": {},
 }
 
 
@@ -58,6 +61,17 @@ class Rig:
     names: tuple[str, ...]
     parents: tuple[int, ...]
     offsets: Floats
+
+    @cached_property
+    def order(self) -> list[int]:
+        """Joints so that every parent comes before its children."""
+        depths = []
+        for j in range(len(self.parents)):
+            depth = 0
+            while (j := self.parents[j]) >= 0:
+                depth += 1
+            depths.append(depth)
+        return sorted(range(len(depths)), key=depths.__getitem__)
 
     def first(self, *names: str) -> int | None:
         """The first of these joints that there is."""
@@ -98,7 +112,7 @@ class Rig:
     def rest(self) -> Floats:
         """Positions at rest (no rotation), shape (joints, 3)."""
         x = np.zeros_like(self.offsets)
-        for j in range(len(x)):
+        for j in self.order:
             x[j] = self.offsets[j] + (x[self.parents[j]] if self.parents[j] >= 0 else 0)
         return x
 
@@ -162,7 +176,9 @@ def landmarks(rig: Rig, layout: Skeleton | str, head_axes: Floats) -> Landmarks:
         If the skeleton lacks a joint that the layout needs; the message names it.
     """
     target = skeleton(layout)
-    meaning = _MEANING.get(target.name, {})
+    if target.name not in _MEANING:
+        raise DataError(f"expected a layout among {', '.join(_MEANING)}, found {target.name!r}")
+    meaning = _MEANING[target.name]
     terms = [_terms(rig, meaning.get(n, n), head_axes) for n in target.canonical]
     flat = [t for one in terms for t in one]
     weights = np.zeros((len(terms), len(flat)))
@@ -176,7 +192,7 @@ Term = tuple[float, int, Floats]  # weight, joint, place in its frame
 _AT = np.zeros(3)
 
 # Joints by other names: the first that a skeleton has.
-_SAME = {
+SAME = {
     "wrist": ("finger_base", "wrist", "hand"),  # CMU: the hand bends where its fingers begin
     "hand": ("hand_index_1", "hand_middle_1", "hand_end", "wrist_end", "finger_base", "wrist"),
     "foot": ("toe", "foot", "ankle_end", "big_toe", "ankle"),
@@ -199,9 +215,8 @@ def _terms(rig: Rig, name: str, head_axes: Floats) -> list[Term]:
         return _spine(rig, int(name[-1]))
     if name == "neck":
         return [(1.0, rig.need("neck", "thorax"), _AT)]
-    if side in ("left", "right"):
-        return [(1.0, rig.need(*(f"{side}_{p}" for p in _SAME.get(part, (part,)))), _AT)]
-    return [(1.0, rig.need(name), _AT)]
+    parts = SAME.get(part, (part,)) if side in ("left", "right") else ()
+    return [(1.0, rig.need(*(f"{side}_{p}" for p in parts)) if parts else rig.need(name), _AT)]
 
 
 def head_joint(rig: Rig) -> int:
@@ -244,14 +259,20 @@ def _between(rig: Rig, part: float) -> list[Term]:
 
 def _spine(rig: Rig, number: int) -> list[Term]:
     """SMPL's three: the joints between pelvis and neck; those lacking lie on the lowest bone."""
+    root, *joints, neck = _trunk(rig)
+    lacking = max(0, 3 - len(joints))
+    if number > lacking:
+        return [(1.0, spine_carrier(rig, number), _AT)]
+    t = number / (lacking + 1)
+    return [(1 - t, root, _AT), (t, (*joints, neck)[0], _AT)]
+
+
+def spine_carrier(rig: Rig, number: int) -> int:
+    """The joint that turns with one of SMPL's three spine joints: one above the pelvis, or the pelvis."""
     root, *joints, _ = _trunk(rig)
     joints = [joints[0], joints[len(joints) // 2], joints[-1]] if len(joints) > 3 else joints
     lacking = 3 - len(joints)
-    if number > lacking:
-        return [(1.0, joints[number - 1 - lacking], _AT)]
-    above = joints[0] if joints else rig.need("neck", "thorax")
-    t = number / (lacking + 1)
-    return [(1 - t, root, _AT), (t, above, _AT)]
+    return joints[number - 1 - lacking] if number > lacking else root
 
 
 def mean_head_axes(rig: Rig, x: Floats, turned: Floats) -> Floats:

@@ -7,6 +7,7 @@ are for tests alone. Whatever is not named here trains, files of one's own inclu
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 Split = Literal["train", "validation", "test", "noncommercial"]
@@ -29,12 +30,14 @@ SPLITS: dict[str, Split] = {
 def subject_of(source: str, stem: str) -> str:
     """Who was captured, from the folder and the file's name.
 
-    CMU's files are named by subject and trial (``02_01``), in AMASS too (``CMU/02/02_01_poses.npz``): the
-    same performer is in the same split, whatever the format. Of ``cmu_sports`` the performers are not known,
-    so that folder is one group. Of other folders the innermost is the performer, as in AMASS.
+    CMU's files are named by subject and trial (``02_01``, in AMASS ``02_01_poses``). Whatever is named so is
+    taken for theirs, for the same performer must be in the same split in every format. Of ``cmu_sports`` the
+    performers are not known, so that folder is one group. Of other folders the innermost is the performer, as
+    in AMASS.
     """
-    if {"cmu", "cmu_terrain"} & set(source.lower().split("/")):
-        return f"cmu {stem.partition('_')[0]}"
+    cmu = re.match(r"(\d{2,3})_\d\d(?!\d)", stem)
+    if cmu:
+        return f"cmu {cmu[1]}"
     return source.rpartition("/")[2]
 
 

@@ -18,16 +18,16 @@ from typing import Literal
 import numpy as np
 
 import steadypose.io
-from steadypose.data import _bodies, _resample, _retarget
+from steadypose.data import _asf_amc, _bodies, _neutral, _resample, _retarget, _to_smpl
 from steadypose.data._splits import SPLITS, Split, split_of, subject_of
 from steadypose.errors import DataError, FormatError
 from steadypose.sequence import BodyMotion, Motion, PoseSequence
 from steadypose.skeleton import Skeleton
 
-__all__ = ["SPLITS", "Clip", "load_clips", "read_clip"]
+__all__ = ["SPLITS", "Clip", "load_clips", "read_clip", "to_smpl"]
 
-_SUFFIXES = (".bvh",)
-_Y_UP = ("bvh", "asf-amc")
+_SUFFIXES = (".bvh", ".amc", ".npz", ".c3d")
+_Y_UP = ("bvh", "amc")
 # Raw copies of clips that are in cmu_terrain/ already.
 _NOT_CLIPS = ("amc_samples",)
 
@@ -100,7 +100,7 @@ class Clip:
         Parameters
         ----------
         layout
-            ``"h36m17"``, ``"coco17"``, ``"smpl24"``, or any other whose keypoints are among theirs.
+            ``"h36m17"``, ``"coco17"`` or ``"smpl24"``.
         stature
             Height in metres that the body is scaled to, and its path with it.
         proportions
@@ -110,7 +110,8 @@ class Clip:
         Raises
         ------
         DataError
-            If the skeleton lacks a joint that the layout needs, or a group of bones is unknown.
+            If the skeleton lacks a joint that the layout needs, a group of bones or the layout is unknown, or
+            a factor is not above 0.
         """
         return _retarget.joints(self.motion, layout, stature, proportions or {})
 
@@ -126,7 +127,10 @@ def read_clip(
     skip: int = 0,
     fps: float | None = None,
 ) -> Clip:
-    """One file of motion capture: BVH.
+    """One file of motion capture: BVH, AMC (with its ASF beside it), AMASS npz or C3D.
+
+    AMASS files hold rotations but no lengths; they get a neutral body of 1.72 m. C3D files hold positions,
+    and their points keep their names: :meth:`Clip.joints` finds only those that are named as joints.
 
     Parameters
     ----------
@@ -140,11 +144,11 @@ def read_clip(
     unit_m
         Metres in one length unit of the file; None: what the file says, or else centimetres.
     up
-        The axis that points up; None: y for BVH.
+        The axis that points up; None: y for BVH and AMC, z for AMASS and C3D.
     skip
         Rows at the start that are a rest pose and no motion.
     fps
-        Frames per second of the file, where it does not say.
+        Frames per second of the file, where it does not say (AMC never does: None is 120).
 
     Raises
     ------
@@ -152,33 +156,66 @@ def read_clip(
         If the file cannot be read, holds no person's body, or not in the unit it says.
     """
     p = Path(path)
-    motion = steadypose.io.read(p, fps=fps)
     clip_name = name or f"{p.parent.name}/{p.stem}"
     source, _, stem = clip_name.rpartition("/")
     subject = subject_of(source, stem)
     try:
-        body = _body(motion, unit_m, up, skip)
+        body = _body(p, unit_m, up, skip, fps)
     except DataError as e:
         expected, _, found = str(e).removeprefix("expected ").partition(", found ")
-        raise FormatError(p, "", expected, found) from None
+        raise FormatError(p, "", expected, found or str(e)) from None
     return Clip(clip_name, source, subject, label or stem, licence, body, split_of(subject))
 
 
-def _body(motion: Motion, unit_m: float | None, up: str | None, skip: int) -> Motion:
-    if not isinstance(motion, BodyMotion):
-        raise DataError("expected joint rotations, found positions")
-    assert motion.source is not None
-    y_up = (up or ("y" if motion.source.format in _Y_UP else "z")) == "y"
-    unit = unit_m if unit_m is not None else _bodies.METRES[motion.unit]
-    body = _bodies.whole(_bodies.with_ends(motion))
-    if skip:
-        body = replace(
-            body,
-            rotations=body.rotations[skip:],
-            times=body.times[skip:] - body.times[skip],
-            translation=None if body.translation is None else body.translation[skip:],
+def _body(path: Path, unit_m: float | None, up: str | None, skip: int, fps: float | None) -> Motion:
+    """What a file holds as a body, or as points where it has no rotations."""
+    motion: Motion
+    ends: dict[str, _bodies.Floats] = {}
+    if path.suffix.lower() == ".amc":
+        motion, ends = _asf_amc.read(path, fps)
+        kind = "amc"
+    else:
+        motion = steadypose.io.read(path, fps=fps)
+        assert motion.source is not None
+        kind = motion.source.format
+        if kind == "bvh":
+            ends = {j.name: np.array(j.end) for j in motion.source.document.joints if j.end is not None}
+    upwards = up or ("y" if kind in _Y_UP else "z")
+    unit = unit_m if unit_m is not None else _bodies.METRES.get(motion.unit, 0.0)
+    if not (np.isfinite(unit) and unit > 0):
+        raise DataError(f"expected a length unit above 0 m, found {unit_m or motion.unit}")
+    if isinstance(motion, PoseSequence):
+        return _bodies.points(motion, unit, upwards, skip)
+    if kind == "amass":
+        motion = replace(
+            motion,
+            offsets=_neutral.offsets(motion.skeleton),
+            history=(*motion.history, "lengths of a neutral body of 1.72 m"),
         )
-    return _bodies.normalised(body, unit, "y" if y_up else "z")
+    return _bodies.body(motion, ends, unit, upwards, skip)
+
+
+def to_smpl(clip: Clip) -> BodyMotion:
+    """A clip with SMPL's joints and rest pose: standing, looking along z, y up, arms to the sides.
+
+    The body keeps its own lengths: forward kinematics puts the joints where ``clip.joints("smpl24")`` has
+    them, and with other offsets (SMPL's) every limb still points the same way. Spine joints that a skeleton
+    lacks do not turn; CMU's lowest one is at the pelvis.
+
+    Returns
+    -------
+    BodyMotion
+        ``smpl24``, rotations relative to the parents; metres, z up.
+
+    Raises
+    ------
+    DataError
+        If the clip has no rotations, or its skeleton does not stand at rest (``bandai1``), so that its
+        rotations cannot be told from SMPL's.
+    """
+    if not isinstance(clip.motion, BodyMotion):
+        raise DataError(f"expected a clip with joint rotations, found positions alone in {clip.name}")
+    return _to_smpl.to_smpl(clip.motion)
 
 
 def load_clips(
