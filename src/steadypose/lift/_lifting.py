@@ -33,6 +33,7 @@ Bools = npt.NDArray[np.bool_]
 # motion capture have 0.90 to 0.94, in the median this).
 UPRIGHT = 0.91
 _LEG = ("hip", "knee", "ankle")
+_RAYS = 4096  # frames at a time: undoing the distortion takes many times the memory of its result
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,9 @@ class Lifting:
         """What windows are made of: pixels, or with a camera the ray of each."""
         if self.camera is None:
             return xy, confidence
-        rays = self.camera.rays(xy)
+        rays = np.empty((*xy.shape[:-1], 3), np.float32)
+        for at in range(0, len(xy), _RAYS):
+            rays[at : at + _RAYS] = self.camera.rays(xy[at : at + _RAYS])
         return rays, np.where(np.isnan(rays[..., 0]), np.float32(0), confidence)
 
     def there(self, confidence: Values) -> Bools:
