@@ -14,11 +14,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
+Rival = Callable[[], object]
 
 
-def side_by_side(
-    rivals: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 1
-) -> dict[str, list[float]]:
+def side_by_side(rivals: Mapping[str, Rival], rounds: int, warm_up: int = 1) -> dict[str, list[float]]:
     """Seconds of every rival in every round; rivals take turns, so that a slow minute hits all of them."""
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
     for i in range(warm_up + rounds):
@@ -30,7 +29,7 @@ def side_by_side(
     return seconds
 
 
-def process(arguments: list[str]) -> Callable[[], object]:
+def process(arguments: list[str]) -> Rival:
     """A whole process as a rival."""
     return lambda: subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
 
@@ -47,11 +46,19 @@ def machine() -> dict[str, object]:
 
 
 def row(
-    name: str, ours: list[float], theirs: Mapping[str, list[float]], scale: float = 1.0
+    name: str,
+    ours: list[float],
+    theirs: Mapping[str, list[float]],
+    scale: float = 1.0,
+    frames: int | None = None,
 ) -> dict[str, object]:
-    """One comparison: medians, spreads and how many times faster we are (below 1: slower)."""
+    """One comparison: medians, spreads and how many times faster we are (below 1: slower).
+
+    ``frames``: how many were worked on, where frames a second are to be said too.
+    """
     return {
         "what": name,
+        **({} if frames is None else {"frames": frames}),
         "steadypose": _summary(ours, 1.0),
         "rivals": {
             rival: {
@@ -81,10 +88,10 @@ def save(name: str, title: str, rows: list[dict[str, object]], notes: list[str],
     lines += [", ".join(f"{k} {v}" for k, v in machine().items()), ""]
     lines += ["| what | steadypose | instead | time | ratio |", "|---|---|---|---|---|"]
     for r in rows:
-        ours = r["steadypose"]
+        ours, frames = r["steadypose"], r.get("frames")
         for rival, t in r["rivals"].items() or [("–", None)]:  # type: ignore[attr-defined]
-            cells = (_cell(t), f"{t['ratio']:.1f}×") if t else ("–", "–")
-            lines.append(f"| {r['what']} | {_cell(ours)} | {rival} | {cells[0]} | {cells[1]} |")
+            cells = (_cell(t, frames), f"{t['ratio']:.1f}×") if t else ("–", "–")
+            lines.append(f"| {r['what']} | {_cell(ours, frames)} | {rival} | {cells[0]} | {cells[1]} |")
     lines += ["", "Median (least – most) of the rounds. Ratio: how many times as long the other takes.", ""]
     lines += [f"- {n}" for n in notes]
     text = "\n".join(lines).rstrip() + "\n"
@@ -92,8 +99,9 @@ def save(name: str, title: str, rows: list[dict[str, object]], notes: list[str],
     print(text)
 
 
-def _cell(t: object) -> str:
+def _cell(t: object, frames: object = None) -> str:
     assert isinstance(t, dict)
     unit, factor = ("s", 1.0) if t["median_s"] >= 0.5 else ("ms", 1000.0)
     digits = [f"{t[k] * factor:.3g}" for k in ("median_s", "min_s", "max_s")]
-    return f"{digits[0]} {unit} ({digits[1]} – {digits[2]})"
+    rate = f", {frames / t['median_s']:,.0f} fps" if isinstance(frames, int) else ""
+    return f"{digits[0]} {unit} ({digits[1]} – {digits[2]}){rate}"
