@@ -23,8 +23,8 @@ _COMMANDS = {
     "demo": "Refine a bundled real recording and write the result, a report and a table.",
     "info": "Say what is in a pose file.",
     "refine": "Make pose files steady: the same files out, only coordinates changed.",
-    "lift": "2D keypoints in, 3D joints out.",
-    "train": "Train a network for lift, on motion capture.",
+    "lift": "2D keypoints in, 3D joints out: Human3.6M's 17, in millimetres from the pelvis.",
+    "train": "Train a network for lift, on motion capture seen by made-up cameras and detectors.",
     "evaluate": "Measure a pose file, against the truth where there is one.",
     "convert": "Write a pose file in another format or skeleton.",
     "report": "Compare two pose files on one HTML page.",
@@ -35,6 +35,7 @@ Examples:
   steadypose demo                            see it work, on real data
   steadypose refine poses.json               writes poses.steady.json
   steadypose refine recordings/ -o steady/   a whole folder
+  steadypose lift poses.json                 3D from 2D: writes poses.lifted.npz
   steadypose info poses.json                 what is in there?
   steadypose COMMAND --help                  all about one command
 """

@@ -74,15 +74,17 @@ def lift(
     quiet
         Say nothing unless something is wrong.
     weights
-        A network that comes with steadypose (seq2seq, fcn) or an ONNX file. Default: seq2seq.
+        seq2seq (five frames at a time), fcn (each by itself), or an ONNX file of steadypose train.
+        Default: seq2seq.
     online
-        Use past frames only, as it would be live.
+        Use past frames only, as it would be live. Default: those around each frame.
     max_gap
         Fill a joint's gaps up to this many seconds; longer ones are left to the network.
     stature
-        The person's height in metres.
+        The person's height in metres: the joints get its size. Default: a size the network finds likely.
     camera
         Calibration of the camera (TOML of Pose2Sim or Caliscope): joints come in its axes.
+        Default: those of a camera that looks straight at the person.
     camera_name
         Which of the cameras in that file.
     size

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, Group, Parameter
 
 from steadypose.cli import _options as o
 from steadypose.cli._words import say
 from steadypose.errors import SteadyposeError
+
+TRAINING = Group("Training", sort_key=1)
 
 app = App(
     name="train",
@@ -20,9 +22,23 @@ Examples:
   steadypose train seq2seq.toml --data ~/motion -o runs/seq2seq
   steadypose train fcn.toml --set optimiser.rate=1e-3 --set trainer.epochs=20
   steadypose train seq2seq.toml -o runs/seq2seq --resume
-  steadypose train seq2seq.toml --set trainer.accelerator=gpu --set trainer.devices=4
+  steadypose train seq2seq.toml --set trainer.accelerator=gpu
+  steadypose lift poses.json --weights runs/seq2seq/best.onnx
 
-docs/training.md has a commented configuration and the list of its fields.
+A configuration says what differs from the papers' settings, such as:
+  [data]
+  normalisation = "person"   # for any camera, not only the papers' four
+  noise = "detector"
+  [network]
+  kind = "fcn"               # or "seq2seq"
+  width = 512
+  [optimiser]
+  rate = 1e-3
+  [trainer]
+  epochs = 20
+  onnx = true                # so that lift can use it
+
+docs/training.md explains every field and says what motion to train on.
 """,
 )
 
@@ -35,17 +51,19 @@ def train(
     output: Annotated[Path | None, Parameter(name=["--output", "-o"], group=o.OUTPUT)] = None,
     resume: Annotated[o.Flag, Parameter(group=o.OUTPUT)] = False,
     quiet: o.Quiet = False,
-    set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
-    data: Path | None = None,
+    set_: Annotated[
+        tuple[str, ...], Parameter(name="--set", group=TRAINING, negative=(), show_default=False)
+    ] = (),
+    data: Annotated[Path | None, Parameter(group=TRAINING)] = None,
 ) -> int:
     """Train a network that lifts 2D keypoints to 3D.
 
     Parameters
     ----------
     config
-        A TOML file.
+        A TOML file: which network, trained on what, and how.
     output
-        Folder for checkpoints, cards and logs. Default: runs/NAME.
+        Folder for checkpoints, their cards and logs. Default: runs/NAME, after the configuration.
     resume
         Go on with the training in that folder.
     quiet
@@ -53,7 +71,8 @@ def train(
     set_
         Change a field of the configuration: optimiser.rate=1e-3. As often as you like.
     data
-        The folder that contains mocap/. Default: what the configuration or STEADYPOSE_DATA says.
+        The folder that contains mocap/ (BVH, ASF/AMC, AMASS, C3D).
+        Default: what the configuration or the environment variable STEADYPOSE_DATA says.
     """
     from steadypose.train import load
     from steadypose.train import train as run
