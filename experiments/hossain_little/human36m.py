@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from rows import FILTERS
-from tables import markdown, save_json, save_text, spread
+from writing import markdown, save_json, save_text, spread
 
 from steadypose.data import human36m
 from steadypose.errors import SteadyposeError

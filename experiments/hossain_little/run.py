@@ -24,7 +24,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rows import HERE, TRAINED, configuration
 from summary import summarise as write_summary
-from tables import save_json
+from writing import save_json
 
 from steadypose.errors import SteadyposeError
 from steadypose.train.config import TrainConfig

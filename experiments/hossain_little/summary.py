@@ -9,7 +9,7 @@ from typing import Any
 
 from claims import CLAIMS, verdict
 from rows import FILTERS, ORDER
-from tables import markdown, save_json, save_text, spread
+from writing import markdown, save_json, save_text, spread
 
 METRICS = {"mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "accel": "Accel"}
 CONDITIONS = ("detector", "clean", "gaussian_5", "gaussian_10", "gaussian_15", "gaussian_20")

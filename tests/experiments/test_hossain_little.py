@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE))
 import claims  # noqa: E402
 import rows  # noqa: E402
 import summary  # noqa: E402
-import tables  # noqa: E402
+import writing  # noqa: E402
 
 from steadypose.errors import SteadyposeError  # noqa: E402
 
@@ -95,19 +95,19 @@ def test_every_claim_is_about_rows_and_conditions_that_exist():
 
 
 def test_mean_and_deviation_over_seeds():
-    assert tables.spread([40.0, 42.0]) == "41.0 ± 1.4"
-    assert tables.spread([40.0]) == "40.0"
-    assert tables.spread([]) == tables.spread([float("nan")]) == "–"
+    assert writing.spread([40.0, 42.0]) == "41.0 ± 1.4"
+    assert writing.spread([40.0]) == "40.0"
+    assert writing.spread([]) == writing.spread([float("nan")]) == "–"
 
 
 def test_the_summary_of_finished_rows(tmp_path):
     folder = tmp_path / "rows"
     for seed in range(3):
         fcn = record("fcn", seed, flat(60.0 + seed), {"median": {"test": flat(59.0 + seed)}})
-        tables.save_json(folder / f"fcn-seed{seed}.json", fcn)
-        tables.save_json(folder / f"seq2seq-seed{seed}.json", record("seq2seq", seed, flat(50.0 + seed)))
+        writing.save_json(folder / f"fcn-seed{seed}.json", fcn)
+        writing.save_json(folder / f"seq2seq-seed{seed}.json", record("seq2seq", seed, flat(50.0 + seed)))
     clean = {**flat(30.0, "clean"), **flat(45.0, "gaussian_10")}
-    tables.save_json(folder / "fcn_clean-seed0.json", record("fcn_clean", 0, clean))
+    writing.save_json(folder / "fcn_clean-seed0.json", record("fcn_clean", 0, clean))
     summary.summarise(folder, tmp_path, "the command")
     found = json.loads((tmp_path / "results.json").read_text())
     assert found["rows"]["fcn"]["test"]["detector"]["mpjpe"] == [60.0, 61.0, 62.0]
@@ -123,17 +123,17 @@ def test_the_summary_of_finished_rows(tmp_path):
     lines = [line.count("|") for line in page.splitlines() if line.startswith("|")]
     assert min(lines) > 4 and "different versions" not in page
     other = {**record("fcn", 3, flat(60.0)), "training": {"data_code": "another"}}
-    tables.save_json(folder / "fcn-seed3.json", other)
+    writing.save_json(folder / "fcn-seed3.json", other)
     summary.summarise(folder, tmp_path, "the command")
     assert "different versions" in (tmp_path / "results.md").read_text()
 
 
 def test_interrupted_writing_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
-    tables.save_json(path, {"value": float("nan")})
+    writing.save_json(path, {"value": float("nan")})
     assert json.loads(path.read_text()) == {"value": None}
     with pytest.raises(TypeError):
-        tables.save_json(path, {"value": object()})
+        writing.save_json(path, {"value": object()})
     assert json.loads(path.read_text()) == {"value": None}
     assert list(tmp_path.iterdir()) == [path]
 
@@ -219,7 +219,7 @@ def test_many_rows_go_on_where_they_stopped(tmp_path, monkeypatch, capsys):
         if row == "seq2seq":
             return subprocess.CompletedProcess(command, 1)
         config = rows.configuration(row, int(seed)).to_json()
-        tables.save_json(run.results_file(tmp_path / "rows", row, int(seed)), {"config": config})
+        writing.save_json(run.results_file(tmp_path / "rows", row, int(seed)), {"config": config})
         return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(run.subprocess, "run", once)
