@@ -42,6 +42,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "takes").mkdir()
     for source in ("caliscope/xy_HOLISTIC.csv", "keraal-json/OP-RTK.json"):
         shutil.copy(DATA / source, folder / "takes")
+    shutil.copytree(DATA / "mocap", folder / "motion" / "mocap")
     raw = sp.read(DATA / "keraal" / "G3-Kinect-CTK-P1T1-Unknown-C-0.txt")
     assert isinstance(raw, sp.PoseSequence)
     truth = sp.refine(raw, method="gaussian", sigma=0.1)

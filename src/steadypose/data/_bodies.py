@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from steadypose.data._rig import Rig
+from steadypose.data._rig import Rig, landmarks
 from steadypose.errors import DataError
 from steadypose.rotations import to_global
 from steadypose.sequence import BodyMotion, PoseSequence
@@ -28,13 +28,17 @@ _END = " end"
 
 def rig_of(motion: BodyMotion) -> Rig:
     """The joints of a body by what they are."""
-    layout = motion.skeleton
-    assert layout.parents is not None and motion.offsets is not None
+    assert motion.offsets is not None
+    return _rig(motion.skeleton, motion.offsets.reshape(-1, 3))
+
+
+def _rig(layout: Skeleton, offsets: Floats) -> Rig:
+    assert layout.parents is not None
     names = [
         f"{layout.canonical[p]}_end" if p >= 0 and name == layout.keypoints[p] + _END else canonical
         for name, canonical, p in zip(layout.keypoints, layout.canonical, layout.parents, strict=True)
     ]
-    return Rig(tuple(names), layout.parents, motion.offsets.reshape(-1, 3))
+    return Rig(tuple(names), layout.parents, offsets)
 
 
 def body(motion: BodyMotion, ends: dict[str, Floats], unit: float, up: str, skip: int = 0) -> BodyMotion:
@@ -76,13 +80,13 @@ def body(motion: BodyMotion, ends: dict[str, Floats], unit: float, up: str, skip
     rotations[:, :, : len(parents)] = motion.rotations[skip:]
     rotations[:, :, len(parents) :] = np.eye(3)
     rotations[:, :, root] = turn @ rotations[:, :, root]
-    rig = rig_of(replace(motion, rotations=rotations[:1], times=[0.0], translation=None, skeleton=layout,
-                         offsets=offsets, body_shape=None, filled=None, source=None))  # fmt: skip
+    rig = _rig(layout, offsets)
     low, high = _STATURES
     if not low < rig.stature < high:
         raise DataError(
             f"expected a body of {low:g} to {high:g} m, found {rig.stature:.3g} m (say the unit of the file)"
         )
+    landmarks(rig, "h36m17", np.eye(3))  # a joint that is lacking is better said of the file
     coarse = slice(None, None, max(1, round(motion.fps / 30)) if len(motion.times) > 1 else 1)
     floor = floor_height(rig.names, _at(rotations[coarse, 0], translation[coarse, 0], rig)[0])
     history = [n for n in motion.history if not n.startswith("no unit")]
@@ -143,7 +147,7 @@ def _whole(layout: Skeleton, offsets: Floats) -> tuple[Floats, list[str]]:
     upper = [at[n] for n in ("neck", "left_collar", "right_collar") if n in at]
     notes: list[str] = []
     if len(upper) == 3 and not offsets[upper].any():
-        offsets[upper] = [0, np.linalg.norm(offsets[layout.parents[upper[0]]]), 0]
+        offsets[upper] = np.array([0, np.linalg.norm(offsets[layout.parents[upper[0]]]), 0])
         notes.append("thorax put back")
     for side in ("left", "right"):
         dropped = [at[n] for n in (f"{side}_finger_base", f"{side}_thumb") if n in at]
