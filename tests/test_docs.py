@@ -20,7 +20,6 @@ from typing import Any
 import pytest
 
 import steadypose as sp
-from steadypose.lift import shipped
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(__file__).parent / "data"
@@ -60,12 +59,8 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_code_blocks(page: Path, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names: dict[str, Any] = {"__name__": page.stem}
     text = page.read_text("utf-8")
-    if page.name == "lift.md" and not shipped():
-        pytest.skip("no lifting network comes along")
     for number, block in enumerate(BLOCK.finditer(text)):
         language, code = block.groups()
-        if "steadypose lift" in code and not shipped():
-            continue
         line = text[: block.start()].count("\n") + 2
         place = tmp_path / str(number)
         shutil.copytree(recordings, place)
