@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments" / "lift_real"))
-
-from recordings import POINTS, at_times, h36m
-from triangulate import quarter_turn, triangulate, turned_pixels
-
 from steadypose.data.cameras import film_set
 from steadypose.lift._spec import H36M17
 from steadypose.skeleton import skeleton
+
+HERE = Path(__file__).parents[2] / "experiments" / "lift_real"
+sys.path.insert(0, str(HERE))
+
+from recordings import POINTS, at_times, h36m  # noqa: E402
+from triangulate import quarter_turn, triangulate, turned_pixels  # noqa: E402
 
 
 def seen(rng, frames=3, joints=5):
