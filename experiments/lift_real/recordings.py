@@ -38,7 +38,7 @@ class View:
 
     ``keypoints`` one person, 2D; ``truth`` (frames, 17, 3) mm in the camera's axes at the same frames, NaN
     where unknown, or None; ``size`` of the image where keypoints are fractions of it; ``others`` 3D by other
-    means, to compare with.
+    means, to compare with; ``exact`` the truth's points projected, without a detector's error.
     """
 
     name: str
@@ -47,6 +47,7 @@ class View:
     truth: np.ndarray | None = None
     size: tuple[float, float] | None = None
     others: dict[str, np.ndarray] = field(default_factory=dict)
+    exact: sp.PoseSequence | None = None
 
 
 def h36m(positions: np.ndarray, names: Skeleton) -> np.ndarray:
@@ -166,7 +167,10 @@ def _calibrated(cameras: list[Camera], seen: list[sp.PoseSequence]) -> tuple[lis
     without = []
     for i, (camera, seq) in enumerate(zip(cameras, seen, strict=True)):
         truth = 1000.0 * (at_times(body, times, seq.times) @ camera.rotation.T)
-        views.append(View(camera.name, seq, camera, truth - truth[:, :1]))
+        exact = sp.PoseSequence.from_array(
+            camera.project(at_times(made.world, times, seq.times)), times=seq.times, skeleton=POINTS
+        )
+        views.append(View(camera.name, seq, camera, truth - truth[:, :1], exact=exact))
         rest = [k for k in range(len(cameras)) if k != i]
         fewer = h36m(triangulate([cameras[k] for k in rest], x[rest], c[rest]).world, names)
         without.append(1000.0 * np.linalg.norm((fewer - fewer[:, :1]) - (body - body[:, :1]), axis=-1))

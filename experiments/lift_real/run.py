@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,18 @@ def calibrated(views: list[View], networks: dict[str, Network], root: int, seen_
                     x = np.where(guessed[..., None], np.nan, x)
                 cameras[view.name] = scores(x, truth, view.keypoints.times, root)
             found["ways"][label][name] = {"mean": mean_of(cameras), **cameras}
+    found["exact"] = {}
+    for name, network in networks.items():
+        cameras = {}
+        for view in views:
+            assert view.exact is not None
+            of_exact = replace(view, keypoints=view.exact, name=f"{view.name}, exact")
+            x = lifted(of_exact, network, WAYS[2]).positions[:, 0].astype(np.float64)
+            if seen_only:
+                guessed = lifted(view, network, WAYS[2]).filled[:, 0]
+                x = np.where(guessed[..., None], np.nan, x)
+            cameras[view.name] = scores(x, view.truth, view.keypoints.times, root)
+        found["exact"][name] = {"mean": mean_of(cameras), **cameras}
     for view in views:
         x, truth = flat(view, next(iter(networks.values())))
         found["flat"][view.name] = {
@@ -219,6 +232,9 @@ def scores(x: np.ndarray, truth: np.ndarray, times: np.ndarray, root: int) -> di
         "mpjpe": metrics.mpjpe(x, truth, root=root),
         "n_mpjpe": metrics.n_mpjpe(x, truth, root=root),
         "pa_mpjpe": metrics.pa_mpjpe(x, truth),
+        "limbs": float(
+            np.nanmean(np.asarray(metrics.n_mpjpe(x, truth, root=root, per_joint=True))[AT_LIMBS])
+        ),
         "accel": metrics.accel(x, smooth, root=root),
         "depth_correlation": float(np.corrcoef(a[:, 2], b[:, 2])[0, 1]),
         "scale": float((a * b).sum() / (a * a).sum()),

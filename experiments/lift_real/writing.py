@@ -36,6 +36,10 @@ def ways(found: dict[str, Any]) -> list[str]:
         [label, *(f"{by[n]['mean'][k]:.1f}" for n in NETWORKS for k in FIGURES)]
         for label, by in found["ways"].items()
     ]
+    rows.append(
+        ["2D exact: the triangulated points projected, camera known, offline",
+         *(f"{found['exact'][n]['mean'][k]:.1f}" for n in NETWORKS for k in FIGURES)]
+    )  # fmt: skip
     flat = found["flat"]["mean"]
     return table(head, [*rows, ["flat: the image, no depth", "", f"{flat['n_mpjpe']:.1f}",
                                 f"{flat['pa_mpjpe']:.1f}", "", "", "", "", ""]])  # fmt: skip
