@@ -299,7 +299,9 @@ def _pixels(view: View) -> PoseSequence:
 def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _rounded(v) for k, v in value.items()}
-    return round(float(value), 3) if isinstance(value, float | np.floating) else value
+    if isinstance(value, float | np.floating):
+        return round(float(value), 3) if np.isfinite(value) else None
+    return value
 
 
 if __name__ == "__main__":
