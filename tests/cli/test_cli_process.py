@@ -88,7 +88,8 @@ def test_interrupted_while_writing_leaves_nothing(tmp_path: Path, name: str, cod
     source = tmp_path / "poses.json"
     source.write_bytes(POSES.read_bytes())
     slow = f"""
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins without it
 from steadypose.cli import main
 import steadypose.io.keraal_json as format
 def write(streams, document, target):
