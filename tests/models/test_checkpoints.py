@@ -16,7 +16,11 @@ from steadypose.models.checkpoints import REQUIRED, load, save
 
 CARD = {
     **dict.fromkeys(REQUIRED),
-    "name": "tiny", "seed": 3, "licence": "CMU", "scores": {"MPJPE": 41.5}, "note": "é",
+    "name": "tiny",
+    "seed": 3,
+    "licence": "CMU",
+    "scores": {"MPJPE": 41.5},
+    "note": "é",
 }
 SPEC = LiftSpec(joints=("pelvis", "head"), outputs=("pelvis", "head"), length=3)
 

@@ -31,10 +31,11 @@ def same_rate(rate: float, fps: float) -> bool:
 
 def motion(old: Motion, fps: float) -> Motion:
     """A motion of at least two evenly spaced frames at another rate."""
-    new = new_times(old.times, fps)
+    times = np.asarray(old.times, np.float64)
+    new = new_times(times, fps)
     note = f"resampled from {old.fps:g} to {fps:g} fps"
     if not isinstance(old, BodyMotion):
-        x = positions(old.positions.astype(np.float64), old.times, new)
+        x = positions(old.positions.astype(np.float64), times, new)
         return replace(
             old,
             positions=x.astype(np.float32),
@@ -46,8 +47,8 @@ def motion(old: Motion, fps: float) -> Motion:
         )
     return replace(
         old,
-        rotations=rotations(old.rotations, old.times, new),
-        translation=None if old.translation is None else positions(old.translation, old.times, new),
+        rotations=rotations(old.rotations, times, new),
+        translation=None if old.translation is None else positions(old.translation, times, new),
         times=new,
         body_shape=None if old.body_shape is None else old.body_shape[np.zeros(len(new), int)],
         filled=None,

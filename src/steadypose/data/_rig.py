@@ -104,7 +104,7 @@ class Rig:
         """Estimated from legs and trunk, in metres."""
         legs = [self.length(self.need(f"{s}_hip"), self.need(f"{s}_ankle")) for s in ("left", "right")]
         rest = self.rest()
-        trunk = np.linalg.norm(self.middle(rest, "shoulder") - self.middle(rest, "hip"))
+        trunk = float(np.linalg.norm(self.middle(rest, "shoulder") - self.middle(rest, "hip")))
         if not self.upright:  # at rest the bones of such a file lie along each other's axes
             trunk = self.length(self.need("pelvis"), self.need("neck", "thorax"))
         return float((np.mean(legs) + trunk) / (_THIGH + _SHANK + _TRUNK))
@@ -159,7 +159,8 @@ class Landmarks:
         points = x[:, self.joints].copy()
         moved = np.flatnonzero(self.local.any(axis=1))
         points[:, moved] += (turned[:, self.joints[moved]] @ self.local[moved, :, None])[..., 0]
-        return np.einsum("lp,fpd->fld", self.weights, points)
+        marks: Floats = np.einsum("lp,fpd->fld", self.weights, points)
+        return marks
 
 
 def landmarks(rig: Rig, layout: Skeleton | str, head_axes: Floats) -> Landmarks:
