@@ -159,6 +159,9 @@ def _facts(files: Sequence[dict[str, Any]]) -> str:
         if mixed
         else ""
     )
+    short = sorted(r for r in {f["row"] for f in files} if sum(f["row"] == r for f in files) < len(seeds))
+    if short:
+        warning += f"\nFewer seeds (0 upwards): {', '.join(short)}.\n"
     same = "" if not others and len(network) == 1 else " (not the same for all rows: see results.json)"
     return (
         f"Millimetres (Accel: mm per frame², 50 frames a second), mean ± standard deviation over seeds "
