@@ -31,10 +31,10 @@ from steadypose.train import load
 
 CONFIGS = Path(__file__).parent.parent / "experiments" / "lift_weights"
 FULL = 1024
-ROUNDS, LONG_ROUNDS = 9, 3  # the latter of what takes many seconds
+ROUNDS, LONG_ROUNDS = 7, 3  # the latter of what takes many seconds
 FPS = 50.0
-LIVE, LONG, CLIPS, CLIP, BATCH = 100, 10_000, 32, 300, 256
-FRAMES = 1_000_000  # for memory
+LIVE, LONG, CLIPS, CLIP, BATCH = 100, 2_000, 8, 300, 256
+FRAMES = 200_000  # for memory
 THREADS = os.cpu_count() or 1
 
 # A standing COCO-17 figure, pixels from its middle.
