@@ -43,18 +43,27 @@ FIGURE = [
     (54, -5), (-54, -5), (22, 0), (-22, 0), (24, 90), (-24, 90), (25, 175), (-25, 175),
 ]  # fmt: skip
 
+# In a process that never imports torch. The peak is this process's own: that of getrusage begins with that
+# of whoever started it.
 MEMORY = """
-import resource, sys
+import re, sys
+from pathlib import Path
 import numpy as np
 import steadypose as sp
-from bench_lift import recording
 from steadypose.lift import Network
-seq, network = recording(int(sys.argv[2])), Network(sys.argv[1])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
+path, frames = sys.argv[1], int(sys.argv[2])
+x = np.random.default_rng(0).random((frames, 17, 2), dtype=np.float32)
+c = np.full((frames, 17), 0.5, np.float32)
+seq = sp.PoseSequence.from_array(x, fps=50, skeleton="coco17", unit="px", space="image", confidence=c)
+del x, c
+network = Network(path)
+before = peak()
 out = sp.lift(seq, weights=network)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(before / 1024, after / 1024, (seq.positions.nbytes + seq.confidence.nbytes) / 2**20,
-      (out.positions.nbytes + out.confidence.nbytes + out.filled.nbytes) / 2**20)
+given = seq.positions.nbytes + seq.confidence.nbytes
+found = out.positions.nbytes + out.confidence.nbytes + out.filled.nbytes
+print(before, peak(), given / 2**20, found / 2**20)
 """
 
 
@@ -182,8 +191,7 @@ def jobs(network: Network, module: torch.nn.Module) -> dict[str, tuple[int, dict
 def memory(path: Path) -> str:
     """Peak memory of lifting a million frames, in a process of its own."""
     run = [sys.executable, "-c", MEMORY, str(path), str(FRAMES)]
-    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    answer = subprocess.run(run, check=True, capture_output=True, text=True, env=here)
+    answer = subprocess.run(run, check=True, capture_output=True, text=True)
     before, peak, given, found = map(float, answer.stdout.split())
     return (
         f"Memory, {path.stem}, {FRAMES:,} frames of one person: peak {peak:,.0f} MiB, of which {before:,.0f} "
