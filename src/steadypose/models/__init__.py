@@ -14,20 +14,53 @@ if TYPE_CHECKING:
     from steadypose.models.export import Exported, export_onnx
     from steadypose.models.fcn import FCN, FCNConfig
     from steadypose.models.lifter import Lifter, build
+    from steadypose.models.refiner import RefinerNet, build_refiner
     from steadypose.models.seq2seq import Seq2Seq, Seq2SeqConfig
+    from steadypose.models.smoothnet import (
+        MotionAwareConfig,
+        MotionAwareSmoothNet,
+        SmoothNet,
+        SmoothNetConfig,
+    )
+    from steadypose.models.spatiotemporal import SpatioTemporal, SpatioTemporalConfig
+    from steadypose.models.tcn import TCN, TCNConfig
+    from steadypose.models.transformer import TemporalTransformer, TransformerConfig
 
-_HOME = {
-    "Exported": "export",
-    "FCN": "fcn",
-    "FCNConfig": "fcn",
-    "Lifter": "lifter",
-    "Seq2Seq": "seq2seq",
-    "Seq2SeqConfig": "seq2seq",
-    "build": "lifter",
-    "export_onnx": "export",
+__all__ = [
+    "FCN",
+    "TCN",
+    "Exported",
+    "FCNConfig",
+    "Lifter",
+    "MotionAwareConfig",
+    "MotionAwareSmoothNet",
+    "RefinerNet",
+    "Seq2Seq",
+    "Seq2SeqConfig",
+    "SmoothNet",
+    "SmoothNetConfig",
+    "SpatioTemporal",
+    "SpatioTemporalConfig",
+    "TCNConfig",
+    "TemporalTransformer",
+    "TransformerConfig",
+    "build",
+    "build_refiner",
+    "export_onnx",
+]
+
+_FILES = {
+    "export": ("Exported", "export_onnx"),
+    "fcn": ("FCN", "FCNConfig"),
+    "lifter": ("Lifter", "build"),
+    "refiner": ("RefinerNet", "build_refiner"),
+    "seq2seq": ("Seq2Seq", "Seq2SeqConfig"),
+    "smoothnet": ("MotionAwareConfig", "MotionAwareSmoothNet", "SmoothNet", "SmoothNetConfig"),
+    "spatiotemporal": ("SpatioTemporal", "SpatioTemporalConfig"),
+    "tcn": ("TCN", "TCNConfig"),
+    "transformer": ("TemporalTransformer", "TransformerConfig"),
 }
-
-__all__ = ["FCN", "Exported", "FCNConfig", "Lifter", "Seq2Seq", "Seq2SeqConfig", "build", "export_onnx"]
+_HOME = {name: file for file, names in _FILES.items() for name in names}
 
 if not TYPE_CHECKING:  # so that a type checker still refuses names that do not exist
 

@@ -27,3 +27,11 @@ def check_switch(config: object, names: tuple[str, ...]) -> None:
         value = getattr(config, name)
         if not isinstance(value, bool):
             raise DataError(f"expected {name} as true or false, found {value!r}")
+
+
+def check_dropout(config: object, names: tuple[str, ...] = ("dropout",)) -> None:
+    """Probabilities of being dropped, which not everything is."""
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 0.99:
+            raise DataError(f"expected {name} as a probability from 0 to 0.99, found {value!r}")

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import torch
 from torch import Tensor
@@ -20,16 +20,21 @@ from steadypose.errors import DataError, FormatError, SteadyposeError
 from steadypose.lift._spec import METADATA, LiftSpec
 from steadypose.models.fcn import FCNConfig
 from steadypose.models.lifter import Lifter, build
+from steadypose.models.refiner import NETWORKS, RefinerNet, build_refiner
 from steadypose.models.seq2seq import Seq2SeqConfig
+from steadypose.refine.windows import WindowSpec
 
-__all__ = ["REQUIRED", "load", "save"]
+__all__ = ["REQUIRED", "Model", "load", "save"]
 
 # What whoever saves must say (None where it is not known yet).
 REQUIRED = ("name", "trained_on", "split", "licence", "seed", "epochs", "scores", "command")
-CONFIGS: dict[str, type[FCNConfig] | type[Seq2SeqConfig]] = {"fcn": FCNConfig, "seq2seq": Seq2SeqConfig}
+LIFTERS: dict[str, type[FCNConfig] | type[Seq2SeqConfig]] = {"fcn": FCNConfig, "seq2seq": Seq2SeqConfig}
+
+Model = Lifter | RefinerNet
+M = TypeVar("M", Lifter, RefinerNet)
 
 
-def complete_card(lifter: Lifter, card: Mapping[str, Any]) -> dict[str, Any]:
+def complete_card(model: Model, card: Mapping[str, Any]) -> dict[str, Any]:
     """The card with what the network itself knows: its configuration, spec, size, and this version.
 
     Raises
@@ -40,12 +45,13 @@ def complete_card(lifter: Lifter, card: Mapping[str, Any]) -> dict[str, Any]:
     missing = [name for name in REQUIRED if name not in card]
     if missing:
         raise DataError(f"expected a card with {', '.join(REQUIRED)}, found none of: {', '.join(missing)}")
-    kind = next(kind for kind, config in CONFIGS.items() if isinstance(lifter.network.config, config))
+    config: Any = model.network.config
+    kind = next(kind for kind, known in _configs().items() if isinstance(config, known))
     whole = {
         **card,
-        "network": {"kind": kind, **asdict(lifter.network.config)},
-        "spec": lifter.spec.to_json(),
-        "parameters": sum(p.numel() for p in lifter.parameters()),
+        "network": {"kind": kind, **asdict(config)},
+        "spec": model.spec.to_json(),
+        "parameters": sum(p.numel() for p in model.parameters()),
         "version": __version__,
     }
     try:
@@ -54,15 +60,15 @@ def complete_card(lifter: Lifter, card: Mapping[str, Any]) -> dict[str, Any]:
         raise DataError(f"expected a card of what JSON can hold, found something else: {e}") from None
 
 
-def save(path: str | Path, lifter: Lifter, card: Mapping[str, Any]) -> Path:
+def save(path: str | Path, model: Model, card: Mapping[str, Any]) -> Path:
     """Write ``path`` (``.safetensors``) and the card beside it (``.json``), replacing older ones.
 
     Parameters
     ----------
     path
         The checkpoint; its folder exists.
-    lifter
-        The network and its z-scoring.
+    model
+        A lifter (the network and its z-scoring) or a refiner.
     card
         At least the names in ``REQUIRED``; the rest is kept as it is.
 
@@ -85,21 +91,32 @@ def save(path: str | Path, lifter: Lifter, card: Mapping[str, Any]) -> Path:
         raise DataError(
             f"{path}: expected a name that ends in .safetensors, found {path.suffix or 'no suffix'}"
         )
-    whole = complete_card(lifter, card)
-    tensors = {name: t.detach().cpu().contiguous() for name, t in lifter.state_dict().items()}
+    whole = complete_card(model, card)
+    tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     text = json.dumps(whole, indent=1)
     write_atomically(path, lambda to: save_file(tensors, to, metadata={METADATA: text}))
     write_atomically(path.with_suffix(".json"), lambda to: to.write_text(text + "\n", encoding="utf-8"))
     return path
 
 
-def load(path: str | Path) -> tuple[Lifter, dict[str, Any]]:
-    """Read what :func:`save` wrote: the lifter, in evaluation mode on the processor, and its card.
+@overload
+def load(path: str | Path) -> tuple[Model, dict[str, Any]]: ...
+@overload
+def load(path: str | Path, kind: type[M]) -> tuple[M, dict[str, Any]]: ...
+def load(path: str | Path, kind: type[Any] | None = None) -> tuple[Any, dict[str, Any]]:
+    """Read what :func:`save` wrote: the model, in evaluation mode on the processor, and its card.
+
+    Parameters
+    ----------
+    path
+        The checkpoint.
+    kind
+        :class:`Lifter` or :class:`RefinerNet`, to refuse the other; None takes both.
 
     Raises
     ------
     FormatError
-        If the file is not there, is none of steadypose's, or is damaged.
+        If the file is not there, is none of steadypose's, is damaged, or is of another kind.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -114,10 +131,13 @@ def load(path: str | Path) -> tuple[Lifter, dict[str, Any]]:
         raise FormatError(path, "", "a checkpoint (.safetensors)", _what_else(path, str(e))) from None
     if METADATA not in metadata:
         raise FormatError(path, "metadata", "the card of a steadypose checkpoint", "none")
-    lifter, card = _from_card(path, metadata[METADATA])
-    _check_tensors(path, lifter.state_dict(), tensors)
-    lifter.load_state_dict(tensors, assign=True)
-    return lifter.eval(), card
+    model, card = _from_card(path, metadata[METADATA])
+    if kind is not None and not isinstance(model, kind):
+        words = {Lifter: "a lifting network", RefinerNet: "a refining network"}
+        raise FormatError(path, "card", words[kind], f"{words[type(model)]}, {card['network']['kind']}")
+    _check_tensors(path, model.state_dict(), tensors)
+    model.load_state_dict(tensors, assign=True)
+    return model.eval(), card
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -135,8 +155,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _from_card(path: Path, text: str) -> tuple[Lifter, dict[str, Any]]:
-    """A lifter without memory behind its weights yet, so that an absurd card costs nothing."""
+def _configs() -> dict[str, type[Any]]:
+    return {**LIFTERS, **{kind: config for kind, (config, _) in NETWORKS.items()}}
+
+
+def _from_card(path: Path, text: str) -> tuple[Model, dict[str, Any]]:
+    """A model without memory behind its weights yet, so that an absurd card costs nothing."""
     try:
         card = json.loads(text)
     except (ValueError, RecursionError) as e:
@@ -145,18 +169,24 @@ def _from_card(path: Path, text: str) -> tuple[Lifter, dict[str, Any]]:
         raise FormatError(path, "card", "a network's configuration under 'network'", "none")
     config = dict(card["network"])
     kind = config.pop("kind", None)
-    if not isinstance(kind, str) or kind not in CONFIGS:
-        raise FormatError(path, "card, network.kind", " or ".join(CONFIGS), repr(kind))
-    known = {f.name for f in fields(CONFIGS[kind])}
+    configs = _configs()
+    if not isinstance(kind, str) or kind not in configs:
+        raise FormatError(path, "card, network.kind", " or ".join(configs), repr(kind))
+    known = {f.name for f in fields(configs[kind])}
     if set(config) != known:
         differing = ", ".join(sorted(map(str, set(config) ^ known)))
         raise FormatError(path, "card, network", f"the fields of {kind}", f"a difference in {differing}")
     try:
         with torch.device("meta"):
-            lifter = build(CONFIGS[kind](**config), LiftSpec.from_json(card.get("spec")))
+            made, spec = configs[kind](**config), card.get("spec")
+            model: Model = (
+                build(made, LiftSpec.from_json(spec))
+                if kind in LIFTERS
+                else build_refiner(made, WindowSpec.from_json(spec))
+            )
     except DataError as e:
         raise FormatError(path, "card", "a network that can be built", str(e)) from None
-    return lifter, card
+    return model, card
 
 
 def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:

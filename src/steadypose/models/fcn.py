@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from steadypose.errors import DataError
-from steadypose.models._checks import check_count, check_switch
+from steadypose.models._checks import check_count, check_dropout, check_switch
 from steadypose.models._dropout import Dropout
 
 __all__ = ["FCN", "FCNConfig"]
@@ -51,8 +50,7 @@ class FCNConfig:
         check_count(self, ("joints_in", "joints_out", "width", "channels_in"))
         check_count(self, ("blocks",), 0, 64)
         check_switch(self, ("batch_norm", "residual"))
-        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout <= 0.99:
-            raise DataError(f"expected dropout as a probability from 0 to 0.99, found {self.dropout!r}")
+        check_dropout(self)
 
 
 class FCN(nn.Module):
