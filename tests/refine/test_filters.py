@@ -134,7 +134,7 @@ def test_a_motionless_body_stays_where_it_is(name, even):
     assert np.abs(smooth(name, still, times=times) - still).max() < 2e-3
 
 
-@pytest.mark.parametrize("name", [n for n in POSITIONS if n not in ("one_euro",)])
+@pytest.mark.parametrize("name", [n for n in POSITIONS if n not in ("one_euro", "refinenet")])
 @pytest.mark.parametrize("even", [True, False])
 def test_steady_motion_is_not_dragged_at_the_ends(name, even):
     rng = np.random.default_rng(0)

@@ -9,12 +9,15 @@ from typing import TypeVar
 
 from steadypose.refine._refiner import Refiner
 from steadypose.refine.filters import METHODS, Filter, make_filter
+from steadypose.refine.refinenet import RefineNet
 from steadypose.refine.tune import Tuning, tune
 from steadypose.sequence import BodyMotion, PoseSequence
 
 __all__ = ["METHODS", "Filter", "Refiner", "Tuning", "make_filter", "make_refiner", "refine", "tune"]
 
 AnyMotion = TypeVar("AnyMotion", bound=PoseSequence | BodyMotion)
+
+METHODS[RefineNet.name] = RefineNet  # it stands on filters.py, so it joins its table here
 
 # The pipeline used when no method is named; experiments/classical_default says why this one.
 DEFAULT_METHOD = "adaptive"
@@ -68,7 +71,7 @@ def refine(
         Put exchanged left and right limbs back before smoothing. Default: only when no method is named.
     confidence
         Let confidence weigh samples, for the methods that can (moving_average, gaussian, savgol, kalman,
-        adaptive).
+        adaptive, refinenet).
     **parameters
         Of the method, in seconds or hertz; see its class.
 
