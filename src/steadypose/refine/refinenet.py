@@ -53,7 +53,7 @@ class RefineNet(Filter):
     itself. It counts frames, metres and single axes, here are seconds, body sizes and distances. Its long
     term looks back only. Its factors are in a file that is not with its code; those in a public continuation
     of it are 1 for the hip (a ``cutoff`` of 4.8 Hz at 30 frames a second) and 0.1 for the other joints
-    (15 Hz), a tenth of these over 20 frames (0.67 s), and a cap of one metre: the defaults are those of the hip.
+    (15 Hz), a tenth of these over 20 frames (0.67 s), and a cap of a metre: the defaults are those of the hip.
     """
 
     name: ClassVar[str] = "refinenet"
