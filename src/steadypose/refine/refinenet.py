@@ -19,7 +19,7 @@ from steadypose.refine.filters import Filter, Floats, Values, _parameter
 
 Bools = npt.NDArray[np.bool_]
 
-LEAST_MEMORY = 20_000  # frames: clips of up to five times as many are solved in one piece
+LEAST_MEMORY = 10_000  # frames: clips of up to five times as many are solved in one piece
 SPANS_REMEMBERED = 25  # where nothing is seen, a change shows this many spans away, and no further
 BEYOND = 1e-6  # slope of the data term beyond its cap, so that there is always one best curve
 ROUNDS = 50
@@ -53,7 +53,7 @@ class RefineNet(Filter):
     itself. It counts frames, metres and single axes, here are seconds, body sizes and distances. Its long
     term looks back only. Its factors are in a file that is not with its code; those in a public continuation
     of it are 1 for the hip (a ``cutoff`` of 4.8 Hz at 30 frames a second) and 0.1 for the other joints
-    (15 Hz), a tenth of these over 20 frames (0.67 s), and a cap of a metre: the defaults are those of the hip.
+    (15 Hz), a tenth of these over 20 frames (0.67 s), and a cap of a metre; the defaults are the hip's.
     """
 
     name: ClassVar[str] = "refinenet"
