@@ -18,7 +18,7 @@ from synthetic_pairs import pairs
 from steadypose.errors import DataError, SteadyposeError
 from steadypose.models import checkpoints
 from steadypose.train import TrainConfig, from_mapping, train
-from steadypose.train.run import _claim
+from steadypose.train._running import claim
 
 SMALL = {
     "network": {"kind": "seq2seq", "width": 12},
@@ -150,11 +150,11 @@ def test_a_folder_with_a_training_is_not_overwritten(straight):
 
 
 def test_another_training_is_not_resumed(tmp_path):
-    _claim(tmp_path, config(), resume=False)
+    claim(tmp_path, config(), resume=False)
     (tmp_path / "last.ckpt").touch()
     for other in (replace(config(), seed=1), config("fcn"), config(batch=8)):
         with pytest.raises(SteadyposeError, match="it was begun with, found another"):
-            _claim(tmp_path, other, resume=True)
+            claim(tmp_path, other, resume=True)
 
 
 def test_what_never_got_to_train_is_no_training(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
@@ -56,12 +56,12 @@ def train(
     ] = (),
     data: Annotated[Path | None, Parameter(group=TRAINING)] = None,
 ) -> int:
-    """Train a network that lifts 2D keypoints to 3D.
+    """Train a network that lifts 2D keypoints to 3D, or one that refines.
 
     Parameters
     ----------
     config
-        A TOML file: which network, trained on what, and how.
+        A TOML file: which network, trained on what, and how. task = "refine": one that refines.
     output
         Folder for checkpoints, their cards and logs. Default: runs/NAME, after the configuration.
     resume
@@ -74,8 +74,8 @@ def train(
         The folder that contains mocap/ (BVH, ASF/AMC, AMASS, C3D).
         Default: what the configuration or the environment variable STEADYPOSE_DATA says.
     """
-    from steadypose.train import load
-    from steadypose.train import train as run
+    from steadypose.train import RefineConfig, load, train_refiner
+    from steadypose.train import train as train_lifter
 
     changes = [*set_, *([] if data is None else [f"data.root={str(data)!r}"])]
     whole = load(config, changes)
@@ -83,13 +83,15 @@ def train(
     words = ["steadypose", "train", config.name, *(w for change in set_ for w in ("--set", change))]
     if resume and not (folder / "last.ckpt").exists():
         raise SteadyposeError(f"{folder}: expected a training to go on with, found none")
-    trained = run(
-        whole,
-        folder,
-        resume=resume,
-        command=shlex.join(words),
-        say=lambda text: say(text, quiet=quiet),
-        progress=not quiet and sys.stderr.isatty(),
-    )
+    how: dict[str, Any] = {
+        "resume": resume,
+        "command": shlex.join(words),
+        "say": lambda text: say(text, quiet=quiet),
+        "progress": not quiet and sys.stderr.isatty(),
+    }
+    if isinstance(whole, RefineConfig):
+        trained = train_refiner(whole, folder, **how)
+    else:
+        trained = train_lifter(whole, folder, **how)
     print(trained.path)
     return 0 if trained.finished else 130

@@ -10,7 +10,11 @@ try:
 except ModuleNotFoundError:
     raise MissingExtraError("training", "train") from None
 
-from steadypose.train.config import TrainConfig, from_mapping, load
+from steadypose.train.config import RefineConfig, TrainConfig, from_mapping, load
+from steadypose.train.refine_run import refine_pairs_of, train_refiner
 from steadypose.train.run import Trained, pairs_of, train
 
-__all__ = ["TrainConfig", "Trained", "from_mapping", "load", "pairs_of", "train"]
+__all__ = [
+    "RefineConfig", "TrainConfig", "Trained", "from_mapping", "load", "pairs_of", "refine_pairs_of",
+    "train", "train_refiner",
+]  # fmt: skip

@@ -6,7 +6,7 @@ import difflib
 import tomllib
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -58,20 +58,28 @@ def changed(table: dict[str, Any], change: str) -> None:
     table[last] = value
 
 
-def make(cls: Any, table: Any, place: str = "") -> Any:
-    """A dataclass from a mapping, nested ones from nested ones; what does not fit is named by its place."""
+def make(cls: Any, table: Any, place: str = "", above: Any = None) -> Any:
+    """A dataclass from a mapping, nested ones from nested ones; what does not fit is named by its place.
+
+    What is left out is as in ``above``, or else as the class says; of nested ones as their field says. A
+    field with a function ``"make"`` in its metadata is made by that, of its value and its place.
+    """
     if not isinstance(table, Mapping):
         raise SteadyposeError(f"{place or 'file'}: expected a table, found {table!r}")
-    hints, known = get_type_hints(cls), [f.name for f in fields(cls)]
-    values = {}
+    hints, known = get_type_hints(cls), {f.name: f for f in fields(cls)}
+    values: dict[str, Any] = {} if above is None else {name: getattr(above, name) for name in known}
     for key, value in table.items():
         where = f"{place}.{key}" if place else key
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
             hint = f"{close[0]!r}" if close else f"one of {', '.join(known)}"
             raise SteadyposeError(f"{where}: expected {hint}, found an unknown key")
+        if "make" in known[key].metadata:
+            values[key] = known[key].metadata["make"](value, where)
+            continue
         if is_dataclass(hints[key]):
-            values[key] = make(hints[key], value, where)
+            made = known[key].default_factory
+            values[key] = make(hints[key], value, where, None if made is MISSING else made())
             continue
         fits, values[key] = _fit(value, hints[key])
         if not fits:

@@ -15,7 +15,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
-from steadypose.train.module import LiftingModule
+from steadypose.train._module import TrainingModule
 
 __all__ = ["Watch", "quiet"]
 
@@ -27,17 +27,15 @@ class Watch(Callback):
     ----------
     last
         Where the training is saved after every epoch and when it is stopped.
-    epoch_steps
-        Steps in an epoch.
     say
         Is told a line at a time.
     """
 
-    def __init__(self, last: Path, epoch_steps: int, say: Callable[[str], None]) -> None:
-        self.last, self.epoch_steps, self.say = last, epoch_steps, say
+    def __init__(self, last: Path, say: Callable[[str], None]) -> None:
+        self.last, self.say = last, say
         self.wished = self.interrupted = False
         self._saved = False
-        self._best = float("inf")
+        self._best: dict[str, float] = {}
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -69,7 +67,7 @@ class Watch(Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop where it is time to, and save so that it can be gone on with."""
-        assert isinstance(module, LiftingModule)
+        assert isinstance(module, TrainingModule)
         t = module.config.trainer
         if trainer.world_size > 1 and trainer.global_step % t.log_every == 0:  # all stop at the same step
             self.interrupted = trainer.strategy.reduce_boolean_decision(self.wished, all=False)
@@ -97,13 +95,13 @@ class Watch(Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Say how far it is."""
-        assert isinstance(module, LiftingModule)
-        error = float(trainer.callback_metrics["validation/mpjpe"])
-        self._best = min(self._best, error)
+        assert isinstance(module, TrainingModule)
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if not self._best or figures[module.monitor] < self._best[module.monitor]:
+            self._best = figures
         self.say(
-            f"epoch {trainer.global_step / self.epoch_steps:.3g}, step {trainer.global_step:,}, "
-            f"{module.minutes:.1f} min: loss {module.take_loss():.4g}, validation MPJPE {error:.2f} mm "
-            f"(best {self._best:.2f})"
+            f"epoch {trainer.global_step / module.epoch_steps:.3g}, step {trainer.global_step:,}, "
+            f"{module.minutes:.1f} min: loss {module.take_loss():.4g}, {module.told(figures, self._best)}"
         )
 
 

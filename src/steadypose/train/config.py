@@ -1,12 +1,12 @@
 """The configuration of a training: dataclasses, from TOML, with anything changed from the command line.
 
-Tables of the file are fields of :class:`TrainConfig`. What a field means is said in its class;
+Tables of the file are fields of :class:`TrainConfig`, for lifting, or of
+:class:`~steadypose.train.refine_config.RefineConfig`. What a field means is said in its class;
 docs/training.md lists them all.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,11 +16,13 @@ from steadypose.errors import SteadyposeError
 from steadypose.lift._spec import H36M17, INPUTS16, LiftSpec, Normalisation
 from steadypose.models.fcn import FCNConfig
 from steadypose.models.seq2seq import Seq2SeqConfig
+from steadypose.train._settings import OptimiserConfig, TrainerConfig, as_json, check
 from steadypose.train._tables import changed, make, read
+from steadypose.train.refine_config import RefineConfig
 
 __all__ = [
-    "DataConfig", "LossConfig", "NetworkConfig", "OptimiserConfig", "TrainConfig", "TrainerConfig",
-    "from_mapping", "load",
+    "DataConfig", "LossConfig", "NetworkConfig", "OptimiserConfig", "RefineConfig", "TrainConfig",
+    "TrainerConfig", "from_mapping", "load",
 ]  # fmt: skip
 
 
@@ -182,78 +184,13 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
-class OptimiserConfig:
-    """Adam and its rate over time.
-
-    Parameters
-    ----------
-    rate
-        Learning rate: at the start, or at its height.
-    schedule
-        ``"decay"``: the papers' continuous exponential decay; ``"constant"``; ``"cosine"``: down to zero at
-        the end; ``"one-cycle"``: up from a 25th, then down to zero.
-    decay, decay_steps
-        For ``"decay"``: the factor on the rate every so many steps.
-    warmup
-        For ``"cosine"`` and ``"one-cycle"``: share of the training in which the rate rises.
-    weight_decay
-        Decoupled weight decay (AdamW); 0: Adam.
-    clip
-        Largest norm of the gradient; 0: any.
-    """
-
-    rate: float = 1e-5
-    schedule: Literal["decay", "constant", "cosine", "one-cycle"] = "decay"
-    decay: float = 0.96
-    decay_steps: int = 100_000
-    warmup: float = 0.1
-    weight_decay: float = 0.0
-    clip: float = 0.0
-
-
-@dataclass(frozen=True)
-class TrainerConfig:
-    """How long, and on which machines. All but the first fields are handed to Lightning as they are.
-
-    Parameters
-    ----------
-    batch
-        Windows in a batch, on each device.
-    epochs, max_steps, max_minutes
-        When to stop: whichever comes first; 0: no limit of that kind.
-    validate_every
-        Epochs from one validation to the next.
-    log_every
-        Steps from one line of the TensorBoard log to the next.
-    onnx
-        Whether to export the best checkpoint as ONNX too.
-    threads
-        Threads of a CPU training; 0: what PyTorch takes.
-    accelerator, devices, nodes, strategy, precision
-        Lightning's, for instance ``"gpu"``, 4, 2, ``"ddp"``, ``"bf16-mixed"``.
-    """
-
-    batch: int = 32
-    epochs: int = 100
-    max_steps: int = 0
-    max_minutes: float = 0.0
-    validate_every: int = 1
-    log_every: int = 100
-    onnx: bool = False
-    threads: int = 0
-    accelerator: str = "auto"
-    devices: int | str = 1
-    nodes: int = 1
-    strategy: str = "auto"
-    precision: str = "32-true"
-
-
-@dataclass(frozen=True)
 class TrainConfig:
-    """Everything a training is determined by.
+    """Everything the training of a lifter is determined by.
 
     Parameters
     ----------
+    task
+        ``"lift"``; ``"refine"`` makes it a refining network's (RefineConfig).
     name
         What the network will be called. Default: the name of the configuration file.
     seed
@@ -262,6 +199,7 @@ class TrainConfig:
         The tables.
     """
 
+    task: Literal["lift"] = "lift"
     name: str = "lifter"
     seed: int = 0
     data: DataConfig = field(default_factory=DataConfig)
@@ -272,10 +210,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         self.network.build()
-        d, o, t = self.data, self.optimiser, self.trainer
+        d = self.data
         low, high = d.rates
         checks = {
-            "seed": (self.seed >= 0, "a number from 0 up"),
             "data.fps": (0 < low <= high < float("inf"), "a frame rate, or the lowest and the highest"),
             "data.views": (d.views >= 1, "a number of cameras from 1 up"),
             "data.sigma": (d.sigma >= 0, "pixels from 0 up"),
@@ -289,29 +226,8 @@ class TrainConfig:
             "network.length": (self.network.length in (None, *range(1, 1001)), "1 to 1000 frames"),
             "loss.mse": (self.loss.mse >= 0, "a factor from 0 up"),
             "loss.temporal": (self.loss.temporal >= 0, "a factor from 0 up"),
-            "optimiser.rate": (0 < o.rate < float("inf"), "a learning rate above 0"),
-            "optimiser.decay": (0 < o.decay <= 1, "a factor above 0 and up to 1"),
-            "optimiser.decay_steps": (o.decay_steps >= 1, "a number of steps from 1 up"),
-            "optimiser.warmup": (0 <= o.warmup < 1, "a share from 0 to below 1"),
-            "optimiser.weight_decay": (o.weight_decay >= 0, "a factor from 0 up"),
-            "optimiser.clip": (o.clip >= 0, "a norm from 0 up"),
-            "trainer.batch": (t.batch >= 1, "a number of windows from 1 up"),
-            "trainer.epochs": (t.epochs >= 0, "a number of epochs from 0 up"),
-            "trainer.max_steps": (t.max_steps >= 0, "a number of steps from 0 up"),
-            "trainer.max_minutes": (0 <= t.max_minutes < float("inf"), "minutes from 0 up"),
-            "trainer.validate_every": (t.validate_every >= 1, "a number of epochs from 1 up"),
-            "trainer.log_every": (t.log_every >= 1, "a number of steps from 1 up"),
-            "trainer.threads": (t.threads >= 0, "a number of threads from 0 up"),
-            "trainer.nodes": (t.nodes >= 1, "a number of machines from 1 up"),
         }
-        for name, (fits, expected) in checks.items():
-            if not fits:
-                value: Any = self
-                for part in name.split("."):
-                    value = getattr(value, part)
-                raise SteadyposeError(f"{name}: expected {expected}, found {value!r}")
-        if not (t.epochs or t.max_steps or t.max_minutes):
-            raise SteadyposeError("trainer: expected epochs, max_steps or max_minutes above 0, found none")
+        check(self, checks)
 
     @property
     def spec(self) -> LiftSpec:
@@ -328,17 +244,19 @@ class TrainConfig:
 
     def to_json(self) -> dict[str, Any]:
         """The configuration as what JSON can hold; :func:`from_mapping` gives it back."""
-        whole: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return {k: _without_none(v) for k, v in whole.items()}
+        whole = as_json(self)
+        del whole["task"]  # lifting goes without saying
+        return whole
 
 
-def load(path: str | Path, changes: Iterable[str] = ()) -> TrainConfig:
+def load(path: str | Path, changes: Iterable[str] = ()) -> TrainConfig | RefineConfig:
     """Read a configuration file.
 
     Parameters
     ----------
     path
         TOML. A top-level ``extends = "base.toml"`` (relative to the file) lays it over another one.
+        ``task = "refine"`` makes it a refining network's.
     changes
         What to change in it: ``"optimiser.rate=1e-3"``. Values are TOML; a word need not be quoted.
 
@@ -353,7 +271,7 @@ def load(path: str | Path, changes: Iterable[str] = ()) -> TrainConfig:
     return from_mapping({"name": Path(path).stem, **table}, str(path))
 
 
-def from_mapping(table: Mapping[str, Any], origin: str = "configuration") -> TrainConfig:
+def from_mapping(table: Mapping[str, Any], origin: str = "configuration") -> TrainConfig | RefineConfig:
     """A configuration from nested mappings, as TOML and JSON give them.
 
     Raises
@@ -362,11 +280,10 @@ def from_mapping(table: Mapping[str, Any], origin: str = "configuration") -> Tra
         If a key is unknown or a value does not fit; the message begins with ``origin``.
     """
     try:
-        made: TrainConfig = make(TrainConfig, table)
+        task = table.get("task", "lift")
+        if task not in ("lift", "refine"):
+            raise SteadyposeError(f"task: expected 'lift' or 'refine', found {task!r}")
+        made: TrainConfig | RefineConfig = make(TrainConfig if task == "lift" else RefineConfig, table)
         return made
     except SteadyposeError as e:
         raise SteadyposeError(f"{origin}: {e}") from None
-
-
-def _without_none(value: Any) -> Any:
-    return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value

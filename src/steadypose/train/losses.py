@@ -1,4 +1,6 @@
-"""The loss of Hossain & Little (ECCV 2018, equations 1 to 3), in millimetres."""
+"""Losses: of lifting, Hossain & Little's (ECCV 2018, equations 1 to 3), in millimetres; of refining,
+SmoothNet's (ECCV 2022, equations 3 and 4), in whatever units windows come.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LiftingLoss", "joint_weights"]
+__all__ = ["LiftingLoss", "RefineLoss", "joint_weights"]
 
 # torso and head, limb mid, limb terminal: η, ρ, τ of equation 2.
 _TORSO, _MID, _TERMINAL = 1.0, 2.5, 4.0
@@ -66,4 +68,36 @@ class LiftingLoss(nn.Module):
         if self.temporal and y.shape[1] > 1:
             step = y[:, 1:] - y[:, :-1]
             loss = loss + self.temporal * (self.weights * step.square()).mean()
+        return loss
+
+
+class RefineLoss(nn.Module):
+    """Error of the positions plus λ · mean absolute error of the second differences over the window.
+
+    Both are means over all frames that have them; a window of two frames has no second difference.
+
+    Parameters
+    ----------
+    position, acceleration
+        Factors; the second is λ. One may be zero.
+    norm
+        Of the positions' error: ``"l1"``, the mean absolute one, or ``"l2"``, the mean squared one.
+    """
+
+    def __init__(
+        self, *, position: float = 1.0, acceleration: float = 0.1, norm: Literal["l1", "l2"] = "l1"
+    ) -> None:
+        super().__init__()
+        self.position, self.acceleration, self.norm = position, acceleration, norm
+
+    def forward(self, refined: Tensor, truth: Tensor) -> Tensor:
+        """Loss of (..., length) against the same; a scalar."""
+        error = refined - truth
+        loss = error.new_zeros(())
+        if self.position:
+            size = error.abs() if self.norm == "l1" else error.square()
+            loss = loss + self.position * size.mean()
+        if self.acceleration and error.shape[-1] > 2:
+            # The difference of second differences is the second difference of the difference.
+            loss = loss + self.acceleration * error.diff(n=2, dim=-1).abs().mean()
         return loss

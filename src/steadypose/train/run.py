@@ -1,67 +1,22 @@
-"""A training from its configuration to its checkpoint."""
+"""The training of a lifter from its configuration to its checkpoint."""
 
 from __future__ import annotations
 
-import json
-import math
-import platform
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import lightning
-import lightning.pytorch as pl
-import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_only
-
-from steadypose._version import __version__
 from steadypose.data.mocap import Clip, load_clips
 from steadypose.data.noise import DetectorNoise, GaussianNoise
 from steadypose.data.pairs import LiftPairs, Noise, Pairs
-from steadypose.errors import SteadyposeError
-from steadypose.models import checkpoints
 from steadypose.models.lifter import build
-from steadypose.train._watch import Watch, quiet
+from steadypose.train._running import Say, Trained, begin, epoch_steps, go, nothing
 from steadypose.train.config import DataConfig, TrainConfig
-from steadypose.train.module import Batches, LiftingData, LiftingModule
-from steadypose.train.score import predictor, score
+from steadypose.train.module import LiftingModule
 
 __all__ = ["Trained", "clips_of", "pairs_of", "train"]
 
-BEST, LAST = "best", "last"  # names of checkpoints in a training's folder
 FIXED_SEED = 0  # of validation and test: every training is judged on the same pairs
-Say = Callable[[str], None]
-_SAID = {"MPJPE (mm)": "mpjpe", "PA-MPJPE (mm)": "pa_mpjpe", "Accel (mm/frame²)": "accel"}
-
-
-def _nothing(text: str) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training leaves.
-
-    Parameters
-    ----------
-    path
-        The best network by validation MPJPE: safetensors, its card beside it.
-    last
-        The network after the last step, likewise (the papers test this one).
-    card
-        The best one's.
-    finished
-        Whether the training came to its end; else ``resume`` goes on.
-    """
-
-    path: Path
-    last: Path
-    card: dict[str, Any]
-    finished: bool
 
 
 def train(
@@ -72,10 +27,10 @@ def train(
     validation_set: Pairs | None = None,
     resume: bool = False,
     command: str = "",
-    say: Say = _nothing,
+    say: Say = nothing,
     progress: bool = False,
 ) -> Trained:
-    """Train a network.
+    """Train a network that lifts.
 
     Parameters
     ----------
@@ -102,57 +57,21 @@ def train(
         If the folder holds a training and ``resume`` is false, or another training; if there are no data.
     """
     folder = Path(output)
-    if getattr(rank_zero_only, "rank", 0) == 0:
-        _claim(folder, config, resume)
-    else:
-        say = _nothing
-    if config.trainer.threads:
-        torch.set_num_threads(config.trainer.threads)
-    torch.manual_seed(config.seed)
+    say = begin(config, folder, resume, say)
     sets = _Sets(config, train_set, validation_set, say)
-    first = sets.of(0)
     lifter = build(config.network.build(), config.spec)
-    lifter.set_statistics(**first.statistics)
-    t = config.trainer
-    an_epoch = len(Batches(sets.of, t.batch, config.seed, 0, t.nodes * _devices(t.devices)))
-    module = LiftingModule(
-        lifter, config, min((n for n in (t.epochs * an_epoch, t.max_steps) if n), default=0)
+    lifter.set_statistics(**sets.of(0).statistics)
+    module = LiftingModule(lifter, config, epoch_steps(config, sets.of))
+    return go(
+        module,
+        sets,
+        folder,
+        kind=config.network.kind,
+        resume=resume,
+        command=command,
+        say=say,
+        progress=progress,
     )
-    keep = ModelCheckpoint(folder, BEST, monitor="validation/mpjpe", enable_version_counter=False)
-    watch = Watch(folder / f"{LAST}.ckpt", an_epoch, say)
-    parameters = sum(p.numel() for p in lifter.parameters())
-    say(f"{config.network.kind}: {parameters:,} parameters; {_length(config, an_epoch)}")
-    with quiet():
-        trainer = pl.Trainer(
-            default_root_dir=folder,
-            accelerator=t.accelerator,
-            devices=t.devices,
-            num_nodes=t.nodes,
-            strategy=t.strategy,
-            precision=t.precision,  # type: ignore[arg-type]
-            max_epochs=t.epochs or -1,
-            check_val_every_n_epoch=t.validate_every,
-            gradient_clip_val=config.optimiser.clip or None,
-            logger=TensorBoardLogger(folder, name=None, version=""),
-            callbacks=[watch, keep],
-            log_every_n_steps=t.log_every,
-            num_sanity_val_steps=0,
-            enable_progress_bar=progress,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-        )
-        last = folder / f"{LAST}.ckpt"
-        going_on = resume and last.exists()
-        with watch.listening():
-            trainer.fit(
-                module,
-                datamodule=LiftingData(sets.of, sets.validation, config),
-                ckpt_path=str(last) if going_on else None,
-                weights_only=True if going_on else None,
-            )
-        if trainer.is_global_zero:
-            return _leave(folder, module, sets, keep, watch, command, say)
-        return _left(folder)
 
 
 def pairs_of(config: TrainConfig, split: str) -> Pairs:
@@ -247,113 +166,3 @@ class _Sets:
 def _sources(data: DataConfig, split: str) -> tuple[str, ...] | None:
     """Sources to train on are a choice; those to be judged on are not."""
     return data.sources if split == "train" else None
-
-
-def _claim(folder: Path, config: TrainConfig, resume: bool) -> None:
-    """Make the folder this training's, or refuse it."""
-    told = folder / "config.json"
-    if (folder / f"{LAST}.ckpt").exists():
-        if not resume:
-            raise SteadyposeError(
-                f"{folder}: expected a new folder, found a training (--resume goes on with it)"
-            )
-        before, now = json.loads(told.read_text("utf-8")), config.to_json()
-        for part in (before, now):
-            part["data"].pop("root", None)
-            part["batch"] = part["trainer"]["batch"]
-        for key in ("seed", "data", "network", "loss", "optimiser", "batch"):
-            if before[key] != now[key]:
-                raise SteadyposeError(f"{folder}: expected the {key} it was begun with, found another")
-    folder.mkdir(parents=True, exist_ok=True)
-    told.write_text(json.dumps(config.to_json(), indent=1) + "\n", encoding="utf-8")
-
-
-def _leave(
-    folder: Path,
-    module: LiftingModule,
-    sets: _Sets,
-    keep: ModelCheckpoint,
-    watch: Watch,
-    command: str,
-    say: Say,
-) -> Trained:
-    """Score the best and the last network and write them with their cards."""
-    config = module.config
-    about = {
-        "name": config.name,
-        **sets.card,
-        "seed": config.seed,
-        "epochs": round(module.global_step / max(watch.epoch_steps, 1), 3),
-        "steps": module.global_step,
-        "minutes": round(module.minutes, 2),
-        "command": command,
-        "config": replace(config, data=replace(config.data, root=None)).to_json(),
-        "versions": _versions(),
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-    lifter = module.lifter.cpu()
-    card: dict[str, Any] = {}
-    for name in (LAST, BEST):
-        step = module.global_step
-        if name == BEST and keep.best_model_path:
-            state = torch.load(keep.best_model_path, map_location="cpu", weights_only=True)
-            step = state["global_step"]
-            lifter.load_state_dict(
-                {
-                    k.removeprefix("lifter."): v
-                    for k, v in state["state_dict"].items()
-                    if k.startswith("lifter.")
-                }
-            )
-        found = score(predictor(lifter), sets.validation)
-        card = _finite({**about, "at_step": step, "scores": {"validation": found}})
-        checkpoints.save(folder / f"{name}.safetensors", lifter, card)
-    if config.trainer.onnx:
-        from steadypose.models.export import export_onnx
-
-        export_onnx(lifter, folder / f"{BEST}.onnx", card)
-    s = card["scores"]["validation"]
-    words = ", ".join(f"{label} {s[key]:.2f}" for label, key in _SAID.items() if s[key] is not None)
-    say(f"validation of the best, mean over actions: {words}")
-    return _left(folder, finished=not watch.interrupted, card=card)
-
-
-def _left(folder: Path, *, finished: bool = True, card: dict[str, Any] | None = None) -> Trained:
-    best, last = (folder / f"{name}.safetensors" for name in (BEST, LAST))
-    return Trained(best, last, card or {}, finished)
-
-
-def _length(config: TrainConfig, steps_an_epoch: int) -> str:
-    t = config.trainer
-    limits = {
-        f"{t.epochs} epochs of {steps_an_epoch:,} steps": t.epochs,
-        f"{t.max_steps:,} steps": t.max_steps,
-        f"{t.max_minutes:g} minutes": t.max_minutes,
-    }
-    return f"at most {' or '.join(words for words, limit in limits.items() if limit)}"
-
-
-def _devices(devices: int | str) -> int:
-    """How many, as far as the number says it."""
-    return max(int(devices), 1) if str(devices).lstrip("-").isdigit() else 1
-
-
-def _versions() -> dict[str, str]:
-    import numpy
-
-    return {
-        "steadypose": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "lightning": lightning.__version__,
-        "numpy": numpy.__version__,
-    }
-
-
-def _finite(value: Any) -> Any:
-    """What JSON can hold: NaN is null."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

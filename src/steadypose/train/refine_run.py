@@ -1,0 +1,163 @@
+"""The training of a refining network from its configuration to its checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from steadypose.data.trajectories import TrajectoryPairs
+from steadypose.errors import DataError
+from steadypose.models.refiner import RefinerNet, build_refiner
+from steadypose.train._running import Say, Trained, begin, epoch_steps, go, nothing
+from steadypose.train.refine_config import RefineConfig
+from steadypose.train.refine_module import RefiningModule
+from steadypose.train.refine_score import Labelled
+
+__all__ = ["Source", "refine_pairs_of", "train_refiner"]
+
+FIXED_SEED = 0  # of validation and test: every training is judged on the same pairs
+
+
+class Source(Protocol):
+    """Makes pairs anew for every epoch; the same number gives the same pairs."""
+
+    def epoch(self, number: int) -> TrajectoryPairs:
+        """The pairs of an epoch."""
+
+
+def train_refiner(
+    config: RefineConfig,
+    output: str | Path,
+    *,
+    train_set: TrajectoryPairs | Source | None = None,
+    validation_set: TrajectoryPairs | None = None,
+    resume: bool = False,
+    command: str = "",
+    say: Say = nothing,
+    progress: bool = False,
+) -> Trained:
+    """Train a network that refines.
+
+    Parameters
+    ----------
+    config
+        Everything that determines it.
+    output
+        A folder: checkpoints ``best`` and ``last`` (Lightning's ``.ckpt`` to go on from, ``.safetensors`` and
+        card to use), ``config.json``, logs for TensorBoard.
+    train_set, validation_set
+        Pairs to use in place of what the configuration's table ``data`` says. A source is asked for the pairs
+        of every epoch, by its number.
+    resume
+        Go on from ``last.ckpt`` if it is there; the result is that of a training without interruption.
+        Lengths (epochs, steps, minutes) may have changed, what is trained may not.
+    command
+        For the card: how this was started.
+    say
+        Is told what goes on, a line at a time.
+    progress
+        Show Lightning's progress bar.
+
+    Raises
+    ------
+    SteadyposeError
+        If the folder holds a training and ``resume`` is false, or another training; if there are no data, or
+        they are cut into other windows than the network takes.
+    """
+    folder = Path(output)
+    say = begin(config, folder, resume, say)
+    refiner = build_refiner(config.network, config.spec)
+    sets = _Sets(config, refiner, train_set, validation_set, say)
+    module = RefiningModule(refiner, config, epoch_steps(config, sets.of), sets.validation.labels)
+    return go(
+        module,
+        sets,
+        folder,
+        kind=config.kind,
+        resume=resume,
+        command=command,
+        say=say,
+        progress=progress,
+    )
+
+
+def refine_pairs_of(config: RefineConfig, split: str, *, joint: bool = False) -> TrajectoryPairs:
+    """The pairs of a split by a configuration's data; all but ``"train"`` are the same for every seed."""
+    from steadypose.data.refine_sets import sets_of
+
+    seed = config.seed if split == "train" else FIXED_SEED
+    pairs: TrajectoryPairs = sets_of(config.data, split, config.spec, seed)
+    if joint == pairs.joint:
+        return pairs
+    return TrajectoryPairs(
+        pairs.trajectories, pairs.spec, step=pairs.step, joint=joint, centred=pairs.centred
+    )
+
+
+class _Sets:
+    """What a training learns from and is judged on, and what its card says of both."""
+
+    def __init__(
+        self,
+        config: RefineConfig,
+        refiner: RefinerNet,
+        train_set: TrajectoryPairs | Source | None,
+        validation: TrajectoryPairs | None,
+        say: Say,
+    ) -> None:
+        self.card: dict[str, Any] = {"trained_on": {}, "split": {}, "licence": "not stated"}
+        self._refiner = refiner
+        self._made: tuple[int, TrajectoryPairs] | None = None
+        joint = refiner.channels is not None
+        if train_set is None:
+            say("making pairs")
+            train_set = refine_pairs_of(config, "train", joint=joint)
+        if validation is None:
+            validation = refine_pairs_of(config, "validation", joint=joint)
+        self.source = train_set
+        first = self.of(0)
+        _check(validation, refiner)
+        self.validation = Labelled(validation)
+        self.card["trained_on"] |= {
+            **_counts(first),
+            "labels": sorted({t.label for t in first.trajectories}),
+        }
+        for name, pairs in (("training", first), ("validation", validation)):
+            say(f"{name}: {', '.join(f'{number:,} {what}' for what, number in _counts(pairs).items())}")
+
+    def of(self, epoch: int) -> TrajectoryPairs:
+        """The pairs of an epoch; only the last ones made are kept."""
+        if isinstance(self.source, TrajectoryPairs):
+            number, made = 0, self.source
+        elif self._made is not None and self._made[0] == epoch:
+            return self._made[1]
+        else:
+            self._made = None  # its memory is wanted for the next
+            number, made = epoch, self.source.epoch(epoch)
+        if self._made is None:
+            _check(made, self._refiner)
+            self._made = number, made
+        return made
+
+
+def _check(pairs: TrajectoryPairs, refiner: RefinerNet) -> None:
+    if pairs.spec != refiner.spec:
+        raise DataError(f"expected pairs of the network's windows, {refiner.spec}, found {pairs.spec}")
+    channels = refiner.channels
+    if channels is None:
+        return
+    if not pairs.joint:
+        raise DataError(f"expected pairs of all {channels} channels together (joint=True), found single ones")
+    found = pairs.trajectories[0].noisy.shape[1]
+    if found != channels:
+        raise DataError(f"expected trajectories of the network's {channels} channels, found {found}")
+
+
+def _counts(pairs: TrajectoryPairs) -> dict[str, int]:
+    return {
+        "trajectories": len(pairs.trajectories),
+        "frames": int(np.sum([len(t.noisy) for t in pairs.trajectories])),
+        "windows": len(pairs),
+    }
