@@ -7,15 +7,18 @@ One :class:`WindowSpec` says how, in training and in use, so that the two cannot
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from steadypose.errors import DataError
+from steadypose.refine._context import relative
 
 __all__ = [
     "CONTEXT",
@@ -31,6 +34,7 @@ __all__ = [
 
 Values = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.floating[Any]]
+T = TypeVar("T")
 Run = Callable[[Values, Values | None], Values]
 Normalisation = Literal["window", "body", "none"]
 Taper = Literal["hann", "flat"]
@@ -40,7 +44,6 @@ Taper = Literal["hann", "flat"]
 INPUT, OUTPUT, CONTEXT, METADATA = "windows", "refined", "context", "steadypose"
 
 CHUNK = 512  # windows at a time: their activations stay in a core's cache
-CHANNELS = 64  # channels at a time: what is copied of them does not grow with the crowd
 BODY = 1.7  # diagonal of the box around a body, in the units of networks trained on metres
 STILL = 1e-18  # standard deviation below which a window stands still; its square is still single precision
 ENDS = 5  # frames whose line says where a short clip ends
@@ -210,6 +213,7 @@ def refine_curves(
     size: Floats,
     step: int | None = None,
     context: Values | None = None,
+    workers: int = 1,
 ) -> Values:
     """Curves refined window by window, and the windows' weighted mean at every frame.
 
@@ -228,7 +232,10 @@ def refine_curves(
     step
         In place of the spec's.
     context : ndarray of float32, shape (channels, numbers), optional
-        What the network takes besides windows.
+        What :func:`steadypose.refine._context.context_of` says of every curve; each window's network sees it
+        relative to the window's scale.
+    workers
+        Threads that each call ``run`` for windows of their own; the result does not depend on it.
 
     Returns
     -------
@@ -244,69 +251,99 @@ def refine_curves(
         return values.copy()
     if frames < spec.length:
         longer, before = _continued(values, spec.length)
-        whole = refine_curves(longer, run, spec, size=size, step=step, context=context)
+        whole = refine_curves(longer, run, spec, size=size, step=step, context=context, workers=workers)
         return whole[before : before + frames]
     grids = _grids(frames, spec.length, stride)
     centre = np.zeros(channels) if spec.normalisation == "none" else _centre(values)
     taper = spec.weights()
+
+    def refined(part: tuple[slice, slice]) -> Values:
+        rows, columns = part
+        x = np.subtract(values[rows, columns], centre[columns])
+        about = None if context is None else context[columns]
+        return _weighted_sums(
+            np.ascontiguousarray(x.T, np.float32), run, spec, stride, taper, size[columns], about
+        )
+
     out = np.zeros((frames, channels), np.float32)
-    total = np.zeros(frames, np.float32)
+    for (rows, columns), sums in _in_order(refined, _parts(grids, spec.length, stride, channels), workers):
+        out[rows, columns] += sums.T
+    total = _weight_sums(grids, taper, stride, frames)
+    for at in range(0, frames, 4096):
+        some = slice(at, at + 4096)
+        out[some] = out[some] / total[some, None] + centre
+    return out
+
+
+def _parts(
+    grids: list[tuple[int, int]], length: int, stride: int, channels: int
+) -> Iterator[tuple[slice, slice]]:
+    """Frames and channels that hold about ``CHUNK`` windows."""
     for first, count in grids:
         for at in range(0, count, CHUNK):
             begin, some = first + at * stride, min(CHUNK, count - at)
-            span = (some - 1) * stride + spec.length
-            _add(total[None, begin : begin + span], np.broadcast_to(taper, (1, some, spec.length)), stride)
-            for c in range(0, channels, CHANNELS):
-                which = slice(c, c + CHANNELS)
-                block = np.subtract(values[begin : begin + span, which], centre[which])
-                x = np.ascontiguousarray(block.T, np.float32)
-                refined = _refine_block(
-                    x, run, spec, stride, taper, size[which], None if context is None else context[which]
+            together = max(1, CHUNK // some)
+            for c in range(0, channels, together):
+                yield (
+                    slice(begin, begin + (some - 1) * stride + length),
+                    slice(c, min(c + together, channels)),
                 )
-                out[begin : begin + span, which] += refined.T
-    for at in range(0, frames, 4096):
-        part = slice(at, at + 4096)
-        out[part] = out[part] / total[part, None] + centre
-    return out
 
 
-def _refine_block(
-    x: Values,
-    run: Run,
-    spec: WindowSpec,
-    stride: int,
-    taper: Values,
-    size: Floats,
-    context: Values | None,
+def _in_order(make: Callable[[T], Values], parts: Iterator[T], workers: int) -> Iterator[tuple[T, Values]]:
+    """Parts and what is made of them, made by several threads but handed out in order; few wait at a time."""
+    if workers == 1:
+        yield from ((part, make(part)) for part in parts)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[tuple[T, Future[Values]]] = deque()
+        for part in parts:
+            waiting.append((part, pool.submit(make, part)))
+            if len(waiting) > 2 * workers:
+                done, result = waiting.popleft()
+                yield done, result.result()
+        for done, result in waiting:
+            yield done, result.result()
+
+
+def _weighted_sums(
+    x: Values, run: Run, spec: WindowSpec, stride: int, taper: Values, size: Floats, context: Values | None
 ) -> Values:
-    """Weighted sums over the windows of a stretch; x and result (channels, frames)."""
+    """Sums over a stretch's refined windows, times their taper; x and result (channels, frames)."""
+    channels, frames = x.shape
     windows = sliding_window_view(x, spec.length, axis=1)[:, ::stride]
-    channels, count = windows.shape[:2]
-    out = np.zeros_like(x)
-    together = max(1, CHUNK // count)
-    for c in range(0, channels, together):
-        some = slice(c, c + together)
-        given, offset, scale = normalise(windows[some], spec, size[some, None])
-        about = None if context is None else np.repeat(context[some], count, axis=0)
-        refined = run(given.reshape(-1, spec.length), about).reshape(given.shape)
-        np.multiply(refined, scale, out=given)
-        given += offset
-        given *= taper
-        _add(out[some], given, stride)
-    return out
+    count = windows.shape[1]
+    given, offset, scale = normalise(windows, spec, size[:, None])
+    about = None if context is None else relative(context[:, None], scale).reshape(-1, context.shape[1])
+    refined = run(given.reshape(-1, spec.length), about).reshape(given.shape)
+    # A window is a row of pieces as long as the stride. Frames between two starts get the first piece of one
+    # window, the second of the window before, and so on: a diagonal, and with zeros around it always whole.
+    pieces = -(-spec.length // stride)
+    padded = np.zeros((channels, count + 2 * (pieces - 1), pieces * stride), np.float32)
+    inner = padded[:, pieces - 1 : pieces - 1 + count, : spec.length]
+    np.multiply(refined, scale, out=inner)
+    inner += offset
+    channel, row, number = padded.strides
+    diagonals = as_strided(
+        padded[:, pieces - 1 :],
+        (channels, count + pieces - 1, pieces, stride),
+        (channel, row, stride * number - row, number),
+    )
+    weights = np.zeros(pieces * stride, np.float32)
+    weights[: spec.length] = taper
+    sums: Values = np.einsum("cips,ps->cis", diagonals, weights.reshape(pieces, stride))
+    return sums.reshape(channels, -1)[:, :frames]
 
 
-def _add(out: Values, windows: Values, stride: int) -> None:
-    """Add windows (channels, count, length), each ``stride`` after the one before, onto out (channels,
-    frames)."""
-    channels, count, length = windows.shape
-    for at in range(0, length, stride):
-        width = min(stride, length - at)
-        # The at-th piece of every window: side by side they are one stretch of frames.
-        whole = out[:, at : at + (count - 1) * stride]
-        whole.reshape(channels, count - 1, stride)[..., :width] += windows[:, :-1, at : at + width]
-        last = at + (count - 1) * stride
-        out[:, last : last + width] += windows[:, -1, at : at + width]
+def _weight_sums(grids: list[tuple[int, int]], taper: Values, stride: int, frames: int) -> Values:
+    """Sum of the tapers over every frame; shape (frames,)."""
+    total = np.zeros(frames + stride, np.float32)
+    for first, count in grids:
+        for at in range(0, len(taper), stride):
+            piece = taper[at : at + stride]
+            rows = total[first + at : first + at + count * stride].reshape(count, stride)
+            rows[:, : len(piece)] += piece
+    return total[:frames]
 
 
 def _grids(frames: int, length: int, stride: int) -> list[tuple[int, int]]:
