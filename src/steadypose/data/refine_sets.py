@@ -277,7 +277,7 @@ def _turned(joints: Floats, dims: Any, rng: np.random.Generator) -> Floats:
 
 
 def _detected(joints: Floats, frames: int, fps: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """The first frames in pixels as a detector gives them, what is missing bridged; exact pixels of the rest."""
+    """Pixels of the first frames as a detector gives them, gaps bridged; exact pixels of the rest."""
     body = place(joints, rng)
     camera = sample_phone(rng, body[:frames]) if rng.random() < 0.5 else sample_film_set(rng)
     points = camera.to_camera(body)
