@@ -29,6 +29,7 @@ __all__ = ["RefineData", "RefineSets", "estimated", "sets_of"]
 
 _SKELETON = layouts()["h36m17"]
 _RATE = 60.0  # of networks that take curves at whatever rate they come
+_CAMERAS, _IN_PICTURE = 5, 0.8  # tries, and the least share of points that have to be in the picture
 _SEPARATE = 10  # a validation item every so many frames: neighbours tell the same
 
 
@@ -171,8 +172,10 @@ class RefineSets:
         same = abs(fps - self.rate) < 1e-6
         stamps = grid if same else np.arange(0, seconds, 1 / fps)
         seen = curve(np.concatenate([stamps, grid]))
-        if d.noise == "estimator" and d.dims != 3 and rng.random() < d.detector:
-            label, noisy, truth = "2D detector", *_detected(seen, len(stamps), fps, rng)
+        detect = d.noise == "estimator" and d.dims != 3 and rng.random() < d.detector
+        found = _detected(seen, len(stamps), fps, rng) if detect else None
+        if found is not None:
+            label, (noisy, truth) = "2D detector", found
         else:
             body = _turned(seen, d.dims, rng)
             source, truth = body[: len(stamps)], body[len(stamps) :]
@@ -276,12 +279,22 @@ def _turned(joints: Floats, dims: Any, rng: np.random.Generator) -> Floats:
     return turned[..., :2] if flat else turned
 
 
-def _detected(joints: Floats, frames: int, fps: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Pixels of the first frames as a detector gives them, gaps bridged; exact pixels of the rest."""
+def _detected(
+    joints: Floats, frames: int, fps: float, rng: np.random.Generator
+) -> tuple[Floats, Floats] | None:
+    """Pixels of the first frames as a detector gives them, gaps bridged, and exact pixels of the rest.
+
+    None if no camera was found that has the person in its picture most of the time.
+    """
     body = place(joints, rng)
-    camera = sample_phone(rng, body[:frames]) if rng.random() < 0.5 else sample_film_set(rng)
-    points = camera.to_camera(body)
-    pixels = camera.to_pixels(points)
+    for _ in range(_CAMERAS):
+        camera = sample_phone(rng, body[:frames]) if rng.random() < 0.5 else sample_film_set(rng)
+        points = camera.to_camera(body)
+        pixels = camera.to_pixels(points)
+        if np.isfinite(pixels).all() and camera.inside(pixels).mean() > _IN_PICTURE:
+            break
+    else:
+        return None
     noisy, _ = DetectorNoise()(pixels[:frames], points[:frames], _SKELETON, fps, rng, camera.size)
     at = np.arange(frames)
     for k in range(noisy.shape[1]):
