@@ -7,18 +7,27 @@ One :class:`WindowSpec` says how, in training and in use, so that the two cannot
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from numpy.lib.stride_tricks import sliding_window_view
 
 from steadypose.errors import DataError
 from steadypose.refine._context import relative
+from steadypose.refine._overlap import (
+    Part,
+    Rolling,
+    blocks,
+    continued,
+    grids,
+    in_order,
+    overlap_sums,
+    parts,
+    weight_sums,
+)
 
 __all__ = [
     "CONTEXT",
@@ -30,11 +39,11 @@ __all__ = [
     "WindowSpec",
     "normalise",
     "refine_curves",
+    "stream_curves",
 ]
 
 Values = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.floating[Any]]
-T = TypeVar("T")
 Run = Callable[[Values, Values | None], Values]
 Normalisation = Literal["window", "body", "none"]
 Taper = Literal["hann", "flat"]
@@ -43,10 +52,8 @@ Taper = Literal["hann", "flat"]
 # is the card's "spec").
 INPUT, OUTPUT, CONTEXT, METADATA = "windows", "refined", "context", "steadypose"
 
-CHUNK = 512  # windows at a time: their activations stay in a core's cache
 BODY = 1.7  # diagonal of the box around a body, in the units of networks trained on metres
 STILL = 1e-18  # standard deviation below which a window stands still; its square is still single precision
-ENDS = 5  # frames whose line says where a short clip ends
 
 
 @dataclass(frozen=True)
@@ -124,9 +131,13 @@ class WindowSpec:
         DataError
             If there are fewer frames than that, or the step is not from 1 to ``length``.
         """
-        grids = _grids(frames, self.length, self._step(step))
         stride = self._step(step)
-        starts = np.concatenate([first + stride * np.arange(count, dtype=np.intp) for first, count in grids])
+        starts = np.concatenate(
+            [
+                first + stride * np.arange(count, dtype=np.intp)
+                for first, count in grids(frames, self.length, stride)
+            ]
+        )
         starts.sort()
         return starts
 
@@ -240,153 +251,90 @@ def refine_curves(
     Returns
     -------
     ndarray of float32, shape (frames, channels)
-
-    Notes
-    -----
-    Besides the result, one number a frame and a few megabytes are in use, however long the recording.
     """
-    stride = spec._step(step)
     frames, channels = values.shape
     if frames < 2 or channels == 0:
         return values.copy()
-    if frames < spec.length:
-        longer, before = _continued(values, spec.length)
-        whole = refine_curves(longer, run, spec, size=size, step=step, context=context, workers=workers)
-        return whole[before : before + frames]
-    grids = _grids(frames, spec.length, stride)
-    centre = np.zeros(channels) if spec.normalisation == "none" else _centre(values)
-    taper = spec.weights()
+    centre = centre_of(values, spec)
 
-    def refined(part: tuple[slice, slice]) -> Values:
-        rows, columns = part
-        x = np.subtract(values[rows, columns], centre[columns])
-        about = None if context is None else context[columns]
-        return _weighted_sums(
-            np.ascontiguousarray(x.T, np.float32), run, spec, stride, taper, size[columns], about
-        )
+    def read(rows: slice, columns: slice) -> Values:
+        return np.subtract(values[rows, columns], centre[columns]).astype(np.float32)
 
-    out = np.zeros((frames, channels), np.float32)
-    for (rows, columns), sums in _in_order(refined, _parts(grids, spec.length, stride, channels), workers):
-        out[rows, columns] += sums.T
-    total = _weight_sums(grids, taper, stride, frames)
-    for at in range(0, frames, 4096):
-        some = slice(at, at + 4096)
-        out[some] = out[some] / total[some, None] + centre
+    out = np.empty((frames, channels), np.float32)
+    for at, block in stream_curves(
+        read, (frames, channels), run, spec, size=size, step=step, context=context, workers=workers
+    ):
+        out[at : at + len(block)] = block + centre
     return out
 
 
-def _parts(
-    grids: list[tuple[int, int]], length: int, stride: int, channels: int
-) -> Iterator[tuple[slice, slice]]:
-    """Frames and channels that hold about ``CHUNK`` windows."""
-    for first, count in grids:
-        for at in range(0, count, CHUNK):
-            begin, some = first + at * stride, min(CHUNK, count - at)
-            together = max(1, CHUNK // some)
-            for c in range(0, channels, together):
-                yield (
-                    slice(begin, begin + (some - 1) * stride + length),
-                    slice(c, min(c + together, channels)),
-                )
+def centre_of(values: Values, spec: WindowSpec) -> Floats:
+    """Where every curve begins: single precision is too coarse for small motion far from zero.
 
-
-def _in_order(make: Callable[[T], Values], parts: Iterator[T], workers: int) -> Iterator[tuple[T, Values]]:
-    """Parts and what is made of them, made by several threads but handed out in order; few wait at a time."""
-    if workers == 1:
-        yield from ((part, make(part)) for part in parts)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[tuple[T, Future[Values]]] = deque()
-        for part in parts:
-            waiting.append((part, pool.submit(make, part)))
-            if len(waiting) > 2 * workers:
-                done, result = waiting.popleft()
-                yield done, result.result()
-        for done, result in waiting:
-            yield done, result.result()
-
-
-def _weighted_sums(
-    x: Values, run: Run, spec: WindowSpec, stride: int, taper: Values, size: Floats, context: Values | None
-) -> Values:
-    """Sums over a stretch's refined windows, times their taper; x and result (channels, frames)."""
-    channels, frames = x.shape
-    windows = sliding_window_view(x, spec.length, axis=1)[:, ::stride]
-    count = windows.shape[1]
-    given, offset, scale = normalise(windows, spec, size[:, None])
-    about = None if context is None else relative(context[:, None], scale).reshape(-1, context.shape[1])
-    refined = run(given.reshape(-1, spec.length), about).reshape(given.shape)
-    # A window is a row of pieces as long as the stride. Frames between two starts get the first piece of one
-    # window, the second of the window before, and so on: a diagonal, and with zeros around it always whole.
-    pieces = -(-spec.length // stride)
-    padded = np.zeros((channels, count + 2 * (pieces - 1), pieces * stride), np.float32)
-    inner = padded[:, pieces - 1 : pieces - 1 + count, : spec.length]
-    np.multiply(refined, scale, out=inner)
-    inner += offset
-    channel, row, number = padded.strides
-    diagonals = as_strided(
-        padded[:, pieces - 1 :],
-        (channels, count + pieces - 1, pieces, stride),
-        (channel, row, stride * number - row, number),
-    )
-    weights = np.zeros(pieces * stride, np.float32)
-    weights[: spec.length] = taper
-    sums: Values = np.einsum("cips,ps->cis", diagonals, weights.reshape(pieces, stride))
-    return sums.reshape(channels, -1)[:, :frames]
-
-
-def _weight_sums(grids: list[tuple[int, int]], taper: Values, stride: int, frames: int) -> Values:
-    """Sum of the tapers over every frame; shape (frames,)."""
-    total = np.zeros(frames + stride, np.float32)
-    for first, count in grids:
-        for at in range(0, len(taper), stride):
-            piece = taper[at : at + stride]
-            rows = total[first + at : first + at + count * stride].reshape(count, stride)
-            rows[:, : len(piece)] += piece
-    return total[:frames]
-
-
-def _grids(frames: int, length: int, stride: int) -> list[tuple[int, int]]:
-    """First start and number of the windows counted from the front and of those counted from the back."""
-    if frames < length:
-        raise DataError(f"expected at least {length} frames, a window's, found {frames}")
-    last = frames - length
-    half = last // (2 * stride)
-    between = last - 2 * half * stride  # from the last window of the front to the first of the back
-    count = half + 1 + (between > stride)
-    behind = count - (between == 0)  # the one in the middle counts once
-    grids = [(0, count)]
-    if behind:
-        grids.append((last - (behind - 1) * stride, behind))
-    return grids
-
-
-def _centre(values: Values) -> Floats:
-    """Mean of every channel over frames from all over the recording; shape (channels,)."""
-    some = values[:: max(1, len(values) // 1000)]
-    mean: Floats = some.mean(axis=0, dtype=np.float64)
-    return mean
-
-
-def _continued(values: Values, length: int) -> tuple[Values, int]:
-    """A clip made at least ``length`` frames long, and how many frames come before its first.
-
-    Minus the line from end to end it is continued as an odd function about either end. Where the ends are, a
-    line fitted to a few frames there says, not a single noisy sample.
+    Returns
+    -------
+    ndarray of float64, shape (channels,)
+        The median of the first window; 0 for networks that are to see places as they are.
     """
-    frames = len(values)
-    before = (length - frames + 1) // 2  # as many behind
-    x = values.astype(np.float64)
-    near = min(frames, ENDS)
-    t = np.arange(near) - (near - 1) / 2
-    weights = 1 / near + t[0] * t / (t @ t)  # of the fitted line at its first frame
-    first, last = weights @ x[:near], weights @ x[: -near - 1 : -1]
-    at = np.arange(-before, frames + before)
-    line = first + (last - first) * (at / (frames - 1))[:, None]
-    rest = x - line[before : before + frames]
-    period = 2 * (frames - 1)
-    within = at % period
-    odd = within > frames - 1
-    where = np.where(odd, period - within, within)
-    continued = line + np.where(odd, -1.0, 1.0)[:, None] * rest[where]
-    return continued.astype(np.float32), before
+    if spec.normalisation == "none":
+        return np.zeros(values.shape[1])
+    start: Floats = np.median(values[: spec.length].astype(np.float64), axis=0)
+    return start
+
+
+def stream_curves(
+    read: Callable[[slice, slice], Values],
+    shape: tuple[int, int],
+    run: Run,
+    spec: WindowSpec,
+    *,
+    size: Floats,
+    step: int | None = None,
+    context: Values | None = None,
+    workers: int = 1,
+) -> Iterator[tuple[int, Values]]:
+    """As :func:`refine_curves`, for curves that are read, and handed out, piece by piece.
+
+    A few megabytes are in use, however long the recording.
+
+    Parameters
+    ----------
+    read : callable
+        Takes a range of frames and one of channels, returns values of float32, shape (frames, channels). Is
+        called by all workers.
+    shape : tuple of int
+        Frames, at least 2, and channels, at least 1.
+    run, spec, size, step, context, workers
+        As for :func:`refine_curves`.
+
+    Yields
+    ------
+    int, ndarray of float32, shape (frames, channels)
+        First frame and refined values, one stretch after the other.
+    """
+    stride = spec._step(step)
+    frames, channels = shape
+    if frames < spec.length:
+        longer, before = continued(read(slice(0, frames), slice(0, channels)), spec.length)
+        whole = refine_curves(longer, run, spec, size=size, step=step, context=context, workers=workers)
+        yield 0, whole[before : before + frames]
+        return
+    taper = spec.weights()
+
+    def refined(part: Part) -> Values:
+        x = np.ascontiguousarray(read(part.rows, part.columns).T)
+        windows = sliding_window_view(x, spec.length, axis=1)[:, ::stride]
+        given, offset, scale = normalise(windows, spec, size[part.columns, None])
+        about = None
+        if context is not None:
+            about = relative(context[part.columns, None], scale).reshape(-1, context.shape[1])
+        done = run(given.reshape(-1, spec.length), about).reshape(given.shape)
+        return overlap_sums(done, scale, offset, taper, stride)[:, : x.shape[1]]
+
+    stretches = blocks(grids(frames, spec.length, stride), spec.length, stride, channels)
+    sums = Rolling(channels)
+    for part, found in in_order(refined, parts(stretches, channels), workers):
+        sums.add(part, found, weight_sums(part.windows, taper, stride) if part.columns.start == 0 else None)
+        if part.columns.stop == channels:
+            start = sums.begin
+            yield start, sums.finished(part.settled)
