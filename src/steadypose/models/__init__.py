@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from steadypose.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from steadypose.models.checkpoints import load, save
     from steadypose.models.export import Exported, export_onnx
     from steadypose.models.fcn import FCN, FCNConfig
     from steadypose.models.lifter import Lifter, build
+    from steadypose.models.official import load_smoothnet
     from steadypose.models.refiner import RefinerNet, build_refiner
     from steadypose.models.seq2seq import Seq2Seq, Seq2SeqConfig
     from steadypose.models.smoothnet import (
@@ -47,12 +49,17 @@ __all__ = [
     "build",
     "build_refiner",
     "export_onnx",
+    "load",
+    "load_smoothnet",
+    "save",
 ]
 
 _FILES = {
+    "checkpoints": ("load", "save"),
     "export": ("Exported", "export_onnx"),
     "fcn": ("FCN", "FCNConfig"),
     "lifter": ("Lifter", "build"),
+    "official": ("load_smoothnet",),
     "refiner": ("RefinerNet", "build_refiner"),
     "seq2seq": ("Seq2Seq", "Seq2SeqConfig"),
     "smoothnet": ("MotionAwareConfig", "MotionAwareSmoothNet", "SmoothNet", "SmoothNetConfig"),

@@ -135,7 +135,7 @@ def load(path: str | Path, kind: type[Any] | None = None) -> tuple[Any, dict[str
     if kind is not None and not isinstance(model, kind):
         words = {Lifter: "a lifting network", RefinerNet: "a refining network"}
         raise FormatError(path, "card", words[kind], f"{words[type(model)]}, {card['network']['kind']}")
-    _check_tensors(path, model.state_dict(), tensors)
+    check_tensors(path, model.state_dict(), tensors)
     model.load_state_dict(tensors, assign=True)
     return model.eval(), card
 
@@ -153,6 +153,19 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         raise SteadyposeError(f"{path}: could not be written: {' '.join(reason.split())}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Refuse tensors with other names, shapes or types than expected, or that are not finite."""
+    for name in sorted(set(expected) | set(found)):
+        if name not in found or name not in expected:
+            what = ("a tensor", "none") if name not in found else ("no such tensor", "one")
+            raise FormatError(path, name, *what)
+        a, b = expected[name], found[name]
+        if a.shape != b.shape or a.dtype != b.dtype:
+            raise FormatError(path, name, f"{tuple(a.shape)} {a.dtype}", f"{tuple(b.shape)} {b.dtype}")
+        if not torch.isfinite(b).all():
+            raise FormatError(path, name, "finite numbers", "NaN or infinity")
 
 
 def _configs() -> dict[str, type[Any]]:
@@ -187,18 +200,6 @@ def _from_card(path: Path, text: str) -> tuple[Model, dict[str, Any]]:
     except DataError as e:
         raise FormatError(path, "card", "a network that can be built", str(e)) from None
     return model, card
-
-
-def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    for name in sorted(set(expected) | set(found)):
-        if name not in found or name not in expected:
-            what = ("a tensor", "none") if name not in found else ("no such tensor", "one")
-            raise FormatError(path, name, *what)
-        a, b = expected[name], found[name]
-        if a.shape != b.shape or a.dtype != b.dtype:
-            raise FormatError(path, name, f"{tuple(a.shape)} {a.dtype}", f"{tuple(b.shape)} {b.dtype}")
-        if not torch.isfinite(b).all():
-            raise FormatError(path, name, "finite numbers", "NaN or infinity")
 
 
 def _what_else(path: Path, reason: str) -> str:

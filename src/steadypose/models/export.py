@@ -1,4 +1,4 @@
-"""A lifter as ONNX: any batch, its card in the metadata, checked against torch before it is put in place.
+"""A model as ONNX: any batch, its card in the metadata, checked against torch before it is put in place.
 
 Written by torch's tracing exporter, which needs no package besides ``onnx`` and unrolls the few frames of a
 sequence; the newer one would need onnxscript.
@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from steadypose.errors import DataError, SteadyposeError
-from steadypose.lift._spec import INPUT, METADATA, OUTPUT
-from steadypose.models.checkpoints import complete_card, write_atomically
+from steadypose.errors import DataError, MissingExtraError, SteadyposeError
+from steadypose.lift import _spec as lifting
+from steadypose.models.checkpoints import Model, complete_card, write_atomically
 from steadypose.models.lifter import Lifter
-from steadypose.models.seq2seq import Seq2Seq
+from steadypose.models.refiner import RefinerNet
+from steadypose.refine import windows as refining
 
 __all__ = ["Exported", "export_onnx"]
 
@@ -31,6 +32,7 @@ OPSET = 17  # the first with layer normalisation
 # Largest difference from torch, relative to an output or its standard deviation: 0.002 mm at 200 mm.
 # Neighbouring float32 numbers lie 0.00003 mm apart at 300 mm; a sequence is ten rounded steps deep.
 TOLERANCE = 1e-5
+METADATA = lifting.METADATA  # the same key in both kinds of files
 HALF_FROM = 1024  # entries; smaller weights stay as they are
 HALF_MOST = 65504.0
 
@@ -48,10 +50,11 @@ class Exported:
     size
         Its bytes.
     difference
-        Largest difference of a coordinate from torch's, in mm, with float32 weights.
+        Largest difference of an output from torch's, with float32 weights: of a lifter's in mm, of a
+        refiner's in units of its normalised windows.
     cost
-        What float16 weights change, in mm: mean distance of a joint from where it is with float32 weights.
-        Zero with float32.
+        What float16 weights change, in the same units: mean distance of a joint from where it is with
+        float32 weights, or mean absolute change of a refiner's output. Zero with float32.
     """
 
     path: Path
@@ -61,23 +64,24 @@ class Exported:
 
 
 def export_onnx(
-    lifter: Lifter,
+    model: Model,
     path: str | Path,
     card: Mapping[str, Any],
     *,
     half: bool = False,
     inputs: npt.ArrayLike | None = None,
+    context: npt.ArrayLike | None = None,
 ) -> Exported:
-    """Write a lifter as ONNX, for :func:`steadypose.lift` and any other runtime.
+    """Write a lifter or a refiner as ONNX, for :func:`steadypose.lift` or ``refine``, and any other runtime.
 
-    Layers that follow each other without anything between them are multiplied out first
-    (:meth:`Seq2Seq.folded`). Before the file takes its place, ONNX Runtime computes the same as torch on
-    ``inputs``: no output may differ by more than 1e-5 of itself or, if that is more, of its standard
-    deviation in the training set.
+    Layers that follow each other without anything between them are multiplied out first, where the network
+    knows how (a method ``folded``). Before the file takes its place, ONNX Runtime computes the same as torch
+    on ``inputs``: no output may differ by more than 1e-5 of itself or, if that is more, of the outputs'
+    standard deviation (a lifter's in its training set, a refiner's on ``inputs``).
 
     Parameters
     ----------
-    lifter
+    model
         The network; it is left as it is.
     path
         The file to write (``.onnx``); an older one is replaced.
@@ -87,91 +91,149 @@ def export_onnx(
         Store large weights as float16: half of the file. They are turned into float32 when the file is
         loaded, and all arithmetic stays float32.
     inputs
-        Windows to compare on, (windows, length, joints, channels) as the spec says. None: random ones with
-        the training set's mean and deviation. ``cost`` means more with real ones.
+        Windows to compare on: of a lifter (windows, length, joints, channels) as the spec says, of a refiner
+        (windows, length), or (windows, channels, length) if it takes channels together, normalised. None:
+        random ones. ``cost`` means more with real ones.
+    context
+        For a refiner that has one: (windows, numbers), or (windows, channels, numbers). None: random ones.
 
     Raises
     ------
     DataError
         If the card is not complete, or ``inputs`` do not fit.
+    MissingExtraError
+        If the package ``onnx`` is not installed.
     SteadyposeError
         If ONNX Runtime does not compute what torch does, or the file cannot be written.
     """
-    import onnx
+    try:
+        import onnx
+    except ModuleNotFoundError:
+        raise MissingExtraError("writing ONNX", "train") from None
 
     path = Path(path)
     if path.suffix != ".onnx":
         raise DataError(f"{path}: expected a name that ends in .onnx, found {path.suffix or 'no suffix'}")
-    whole = complete_card(lifter, {**card, "weights": "float16" if half else "float32"})
-    x = _inputs(lifter, inputs)
-    lifter = copy.deepcopy(lifter).cpu().eval()
+    whole = complete_card(model, {**card, "weights": "float16" if half else "float32"})
+    interface = _interface(model)
+    x = _inputs(model, interface, {"inputs": inputs, "context": context})
+    model = copy.deepcopy(model).cpu().eval()
     with torch.no_grad():
-        wanted = lifter(torch.from_numpy(x)).numpy()
-    if isinstance(lifter.network, Seq2Seq):
-        lifter.network = lifter.network.folded()
-    model = _traced(lifter)
-    onnx.helper.set_model_props(model, {METADATA: json.dumps(whole)})
-    found = _run(model, x)
+        wanted = model(*(torch.from_numpy(v) for v in x.values())).numpy()
+    folded = getattr(model.network, "folded", None)
+    if folded is not None:
+        model.network = folded()
+    exported = _traced(model, interface)
+    onnx.helper.set_model_props(exported, {METADATA: json.dumps(whole)})
+    found = _run(exported, x)
     difference = np.abs(found - wanted)
-    scale = np.maximum(lifter.output_std.numpy(), np.abs(wanted[..., 1:, :]))
-    if not (difference[..., 1:, :] <= TOLERANCE * scale).all():  # NaN does not pass either
+    if not (difference <= TOLERANCE * np.maximum(_deviation(model, wanted), np.abs(wanted))).all():
+        # NaN does not pass either.
         raise SteadyposeError(
             f"{path}: expected ONNX Runtime to compute what torch does, to {TOLERANCE:g} of an output or its "
-            f"deviation, found a difference of {difference.max():.3g} mm"
+            f"deviation, found a difference of {difference.max():.3g}{_unit(model)}"
         )
     cost = 0.0
     if half:
-        _halve(model)
-        cost = float(np.linalg.norm(_run(model, x) - found, axis=-1).mean())
-    write_atomically(path, lambda to: onnx.save(model, to))
+        _halve(exported)
+        moved = _run(exported, x) - found
+        cost = float((np.linalg.norm(moved, axis=-1) if isinstance(model, Lifter) else np.abs(moved)).mean())
+    write_atomically(path, lambda to: onnx.save(exported, to))
     return Exported(path, path.stat().st_size, float(difference.max()), cost)
 
 
-def _inputs(lifter: Lifter, given: npt.ArrayLike | None) -> Floats:
-    spec = lifter.spec
-    shape = (spec.length, len(spec.joints), spec.channels)
-    if given is not None:
-        x = np.asarray(given, dtype=np.float32)
-        if x.shape[1:] != shape or not len(x) or not np.isfinite(x).all():
+@dataclass(frozen=True)
+class _Interface:
+    """Names and shapes, without the batch, of what goes in and comes out."""
+
+    inputs: dict[str, tuple[int, ...]]
+    output: str
+    shape: tuple[int, ...]
+
+
+def _interface(model: Model) -> _Interface:
+    if isinstance(model, RefinerNet):
+        spec, together = model.spec, () if model.channels is None else (model.channels,)
+        inputs = {refining.INPUT: (*together, spec.length)}
+        if spec.context:
+            inputs[refining.CONTEXT] = (*together, spec.context)
+        return _Interface(inputs, refining.OUTPUT, (*together, spec.length))
+    lift = model.spec
+    return _Interface(
+        {lifting.INPUT: (lift.length, len(lift.joints), lift.channels)},
+        lifting.OUTPUT,
+        (lift.length, len(lift.outputs), 3),
+    )
+
+
+def _inputs(
+    model: Model, interface: _Interface, given: Mapping[str, npt.ArrayLike | None]
+) -> dict[str, Floats]:
+    """What to compare on, by name: what was given, or else random."""
+    rng, found = np.random.default_rng(0), {}
+    batch = 64 if given["inputs"] is None else len(np.asarray(given["inputs"]))
+    for (name, shape), (said, values) in zip(interface.inputs.items(), given.items(), strict=False):
+        if values is None:
+            x = rng.standard_normal((batch, *shape)).astype(np.float32)
+            found[name] = _keypoints(model, x, rng) if isinstance(model, Lifter) else x
+            continue
+        x = np.asarray(values, dtype=np.float32)
+        if x.shape != (batch, *shape) or not batch or not np.isfinite(x).all():
             raise DataError(
-                f"expected inputs of finite numbers and shape (windows, {shape}), found {x.shape}"
+                f"expected {said} of finite numbers and shape (windows, {shape}), found {x.shape}"
             )
-        return x
-    rng = np.random.default_rng(0)
+        found[name] = x
+    if given["context"] is not None and len(found) < len(given):
+        raise DataError("expected no context for a network without one, found some")
+    return found
+
+
+def _keypoints(lifter: Lifter, x: Floats, rng: np.random.Generator) -> Floats:
+    """Of the training set's mean and deviation, one in ten missing."""
     mean, deviation = lifter.input_mean.cpu().numpy(), lifter.input_std.cpu().numpy()
-    x = rng.standard_normal((64, *shape)).astype(np.float32)
     x[..., :2] = x[..., :2] * deviation + mean
-    if spec.confidence:
+    if lifter.spec.confidence:
         x[..., 2] = rng.uniform(0.3, 1, x.shape[:-1]) * (rng.random(x.shape[:-1]) > 0.1)
     return x
 
 
-def _traced(lifter: Lifter) -> Any:
+def _deviation(model: Model, outputs: Floats) -> Floats | float:
+    """How large a difference is compared with: standard deviation of the outputs."""
+    if isinstance(model, RefinerNet):
+        return float(outputs.std())
+    root = np.zeros((1, 3), np.float32)  # is exactly zero
+    return np.concatenate([root, model.output_std.numpy()])
+
+
+def _unit(model: Model) -> str:
+    return " mm" if isinstance(model, Lifter) else ""
+
+
+def _traced(model: Model, interface: _Interface) -> Any:
     import onnx
 
-    spec = lifter.spec
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # it is told at every call that it is the older one
+        # It is told at every call that it is the older one; where steps are not 1 it folds nothing.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "Constant folding", UserWarning)
         torch.onnx.export(
-            lifter,
-            (torch.zeros(2, spec.length, len(spec.joints), spec.channels),),
+            model,
+            tuple(torch.zeros(2, *shape) for shape in interface.inputs.values()),
             buffer,  # type: ignore[arg-type]
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
+            input_names=list(interface.inputs),
+            output_names=[interface.output],
+            dynamic_axes={name: {0: "batch"} for name in (*interface.inputs, interface.output)},
             opset_version=OPSET,
             dynamo=False,
         )
-    model = onnx.load_from_string(buffer.getvalue())
+    exported = onnx.load_from_string(buffer.getvalue())
     # The exporter loses the sizes of the output behind a reshape to an unknown batch.
-    dims = model.graph.output[0].type.tensor_type.shape.dim
-    for dim, size in zip(dims[1:], (spec.length, len(spec.outputs), 3), strict=True):
+    dims = exported.graph.output[0].type.tensor_type.shape.dim
+    for dim, size in zip(dims[1:], interface.shape, strict=True):
         dim.dim_value = size
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    onnx.checker.check_model(exported, full_check=True)
+    return exported
 
 
 def _halve(model: Any) -> None:
@@ -191,7 +253,7 @@ def _halve(model: Any) -> None:
     graph.node.extend([*casts, *nodes])
 
 
-def _run(model: Any, x: Floats) -> Floats:
+def _run(model: Any, x: Mapping[str, Floats]) -> Floats:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -199,4 +261,4 @@ def _run(model: Any, x: Floats) -> Floats:
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    return session.run([OUTPUT], {INPUT: x})[0]  # type: ignore[no-any-return]
+    return session.run(None, dict(x))[0]  # type: ignore[no-any-return]
