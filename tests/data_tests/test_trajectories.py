@@ -103,3 +103,13 @@ def test_gaps_and_other_shapes_are_refused():
         Trajectory("a", "", 60.0, x, x[:-1], 2)
     with pytest.raises(DataError, match="keypoints × 3"):
         Trajectory("a", "", 60.0, x, x, 3)
+
+
+def test_where_the_estimator_holds_still_targets_stay_finite():
+    still = np.zeros((40, 1), np.float32)
+    moving = np.linspace(0, 1, 40, dtype=np.float32)[:, None]
+    t = Trajectory("held", "", 60.0, still, moving, 1)
+    x, y, _ = TrajectoryPairs([t], WindowSpec(length=16)).batch(np.arange(20))
+    assert (x == 0).all() and np.abs(y).max() == 10
+    _, y, _ = TrajectoryPairs([t], WindowSpec(length=16, normalisation="none")).batch(np.arange(20))
+    assert y[0] == pytest.approx(moving[:16, 0])

@@ -19,6 +19,10 @@ from steadypose.refine.windows import WindowSpec, normalise
 
 __all__ = ["Trajectory", "TrajectoryPairs"]
 
+# Where an estimator holds still while the body moves, the target is any number of deviations away:
+# beyond this many it teaches no more, and one such window would outweigh all others.
+FAR = 10.0
+
 Values = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.integer[Any]]
 
@@ -132,7 +136,8 @@ class TrajectoryPairs:
         Returns
         -------
         x, y : ndarray of float32, shape (items, length) or (items, channels, length)
-            Normalised by the spec, both with the offset and scale of x.
+            Normalised by the spec, both with the offset and scale of x; with normalisation ``"window"`` y is
+            kept between -10 and 10.
         context : ndarray of float32, shape (items, numbers) or (items, channels, numbers), or None
             As many numbers as the spec says.
         """
@@ -155,6 +160,8 @@ class TrajectoryPairs:
             y += (x - y).mean(axis=-1, keepdims=True)
         x, offset, scale = normalise(x, self.spec, self._size[curve])
         y = (y - offset) / scale
+        if self.spec.normalisation == "window":
+            np.clip(y, -FAR, FAR, out=y)
         if self._context is None:
             return x, y, None, scale
         first = np.concatenate([[0], np.cumsum(self._channels)[:-1]])
