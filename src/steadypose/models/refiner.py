@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from steadypose.errors import DataError
 from steadypose.models.smoothnet import MotionAwareConfig, MotionAwareSmoothNet, SmoothNet, SmoothNetConfig
 from steadypose.models.spatiotemporal import SpatioTemporal, SpatioTemporalConfig
+from steadypose.models.steadynet import SteadyNet, SteadyNetConfig
 from steadypose.models.tcn import TCN, TCNConfig
 from steadypose.models.transformer import TemporalTransformer, TransformerConfig
 from steadypose.refine.windows import WindowSpec
@@ -24,6 +25,7 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "tcn": (TCNConfig, TCN),
     "transformer": (TransformerConfig, TemporalTransformer),
     "spatiotemporal": (SpatioTemporalConfig, SpatioTemporal),
+    "steadynet": (SteadyNetConfig, SteadyNet),
 }
 
 
