@@ -20,7 +20,7 @@ import steadypose as sp
 
 SURFACE = """
     BodyMotion DataError FormatError MissingExtraError PoseSequence Skeleton SteadyposeError __version__
-    detect evaluate formats lift metrics read read_streams refine rotations tune write
+    detect evaluate formats lift metrics models read read_streams refine rotations tune write
 """.split()  # noqa: SIM905
 
 SIGNATURES = {
@@ -74,6 +74,12 @@ ROTATIONS = """
     to_6d to_axis_angle to_euler to_global to_local to_quaternion
 """.split()  # noqa: SIM905
 
+MODELS = """
+    Exported FCN FCNConfig Lifter MotionAwareConfig MotionAwareSmoothNet RefinerNet Seq2Seq Seq2SeqConfig
+    SmoothNet SmoothNetConfig SpatioTemporal SpatioTemporalConfig TCN TCNConfig TemporalTransformer
+    TransformerConfig build build_refiner export_onnx load load_smoothnet save
+""".split()  # noqa: SIM905
+
 # What `import steadypose` and reading must not load: each costs more than NumPy, or is an extra.
 HEAVY = ("scipy", "pandas", "h5py", "ezc3d", "tables", "matplotlib", "torch", "cyclopts", "onnxruntime")
 EXTRAS = ("pandas", "h5py", "ezc3d", "tables", "matplotlib")
@@ -125,6 +131,18 @@ def test_fields_are_what_they_were(name: str) -> None:
 def test_metrics_and_rotations_are_what_they_were() -> None:
     assert sorted(sp.metrics.__all__) == sorted(METRICS)
     assert [n for n in ROTATIONS if not callable(getattr(sp.rotations, n, None))] == []
+
+
+def test_models_are_what_they_were() -> None:
+    assert set(MODELS) <= set(sp.models.__all__)
+    for name in sp.models.__all__:
+        assert inspect.getdoc(getattr(sp.models, name)), name
+
+
+def test_without_torch_a_network_says_what_is_missing() -> None:
+    code = "try:\n    sp.models.SmoothNet\nexcept sp.MissingExtraError as e:\n    print(e)"
+    said = run(BLOCKED + code, "torch")
+    assert said == 'a network needs an optional package: pip install "steadypose[train]"\n'
 
 
 def test_everything_public_is_documented() -> None:

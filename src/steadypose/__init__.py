@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from steadypose._version import __version__
 
 if TYPE_CHECKING:
-    from steadypose import metrics, rotations
+    from steadypose import metrics, models, rotations
     from steadypose.errors import DataError, FormatError, MissingExtraError, SteadyposeError
     from steadypose.io import detect, formats, read, read_streams, write
     from steadypose.lift import lift
@@ -41,6 +41,7 @@ __all__ = [
     "formats",
     "lift",
     "metrics",
+    "models",
     "read",
     "read_streams",
     "refine",
@@ -74,7 +75,7 @@ sys.modules[__name__].__class__ = _Package
 if not TYPE_CHECKING:  # so that a type checker still refuses names that do not exist
 
     def __getattr__(name):
-        if name in ("metrics", "rotations"):
+        if name in ("metrics", "models", "rotations"):
             return import_module(f"steadypose.{name}")
         if name not in _HOME:
             raise AttributeError(f"module 'steadypose' has no attribute {name!r}")

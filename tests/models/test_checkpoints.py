@@ -11,8 +11,21 @@ from safetensors.torch import load_file, save_file
 
 from steadypose.errors import DataError, FormatError, SteadyposeError
 from steadypose.lift._spec import METADATA, LiftSpec
-from steadypose.models import FCNConfig, Seq2SeqConfig, build
+from steadypose.models import (
+    FCNConfig,
+    Lifter,
+    MotionAwareConfig,
+    RefinerNet,
+    Seq2SeqConfig,
+    SmoothNetConfig,
+    SpatioTemporalConfig,
+    TCNConfig,
+    TransformerConfig,
+    build,
+    build_refiner,
+)
 from steadypose.models.checkpoints import REQUIRED, load, save
+from steadypose.refine.windows import WindowSpec
 
 CARD = {
     **dict.fromkeys(REQUIRED),
@@ -62,6 +75,53 @@ def test_round_trip(tmp_path, config):
         assert torch.equal(again.state_dict()[name], value), name
     x = torch.randn(2, 3, 2, 3)
     assert torch.equal(again(x), lifter.eval()(x))
+
+
+WINDOWS = WindowSpec(length=10, step=5, rate=None, normalisation="body", taper="flat")
+REFINERS = {
+    "smoothnet": SmoothNetConfig(hidden=6, inner=3),
+    "motion_aware": MotionAwareConfig(hidden=6, inner=3),
+    "tcn": TCNConfig(9, 4),
+    "transformer": TransformerConfig(4, 2, 6, 1),
+    "spatiotemporal": SpatioTemporalConfig(3, width=4, heads=2, inner=6, blocks=1),
+}
+
+
+@pytest.mark.parametrize("kind", REFINERS)
+def test_round_trip_of_refiners(tmp_path, kind):
+    torch.manual_seed(0)
+    refiner = build_refiner(REFINERS[kind], WINDOWS)
+    for value in refiner.state_dict().values():
+        value.add_(torch.rand_like(value))
+    path = save(tmp_path / "net.safetensors", refiner, CARD)
+    again, card = load(path, RefinerNet)
+    assert card == json.loads((tmp_path / "net.json").read_text(encoding="utf-8"))
+    assert {name: card[name] for name in CARD} == CARD
+    assert card["network"]["kind"] == kind
+    assert card["parameters"] == sum(p.numel() for p in refiner.parameters())
+    assert WindowSpec.from_json(card["spec"]) == again.spec == WINDOWS
+    assert again.network.config == refiner.network.config and not again.training
+    x = torch.randn(2, 3, 10)
+    assert torch.equal(again(x), refiner.eval()(x))
+    assert isinstance(load(path)[0], RefinerNet)
+    with pytest.raises(
+        FormatError, match=f"card: expected a lifting network, found a refining network, {kind}"
+    ):
+        load(path, Lifter)
+
+
+def test_a_lifter_is_no_refiner(written):
+    assert isinstance(load(written, Lifter)[0], Lifter)
+    with pytest.raises(FormatError, match="expected a refining network, found a lifting network, seq2seq"):
+        load(written, RefinerNet)
+
+
+def test_a_refiner_needs_windows_of_its_own(tmp_path, written):
+    path = save(tmp_path / "refiner.safetensors", build_refiner(REFINERS["smoothnet"], WINDOWS), CARD)
+    refused(changed(path, card=lambda c: c["spec"].update(length=11)), "decoder.bias", "(11,)")
+    refused(changed(path, card=lambda c: c["spec"].update(context=2)), "without context")
+    refused(changed(path, card=lambda c: c.update(spec=SPEC.to_json())), "refining network's spec")
+    refused(changed(written, card=lambda c: c.update(spec=WINDOWS.to_json())), "lifting network's spec")
 
 
 def test_training_goes_on(written):

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
+from torch import nn
 
 from steadypose.errors import DataError, SteadyposeError
 from steadypose.lift._network import Network
 from steadypose.lift._spec import INPUT, METADATA, OUTPUT, LiftSpec
-from steadypose.models import FCNConfig, Seq2SeqConfig, build, export, export_onnx
+from steadypose.models import (
+    FCNConfig,
+    MotionAwareConfig,
+    Seq2SeqConfig,
+    SmoothNetConfig,
+    SpatioTemporalConfig,
+    TCNConfig,
+    TransformerConfig,
+    build,
+    build_refiner,
+    export,
+    export_onnx,
+)
 from steadypose.models.checkpoints import REQUIRED
+from steadypose.models.refiner import NETWORKS
+from steadypose.refine import windows as refining
+from steadypose.refine.windows import WindowSpec
 
 CARD = {**dict.fromkeys(REQUIRED), "name": "tiny"}
 CONFIGS = {
@@ -159,3 +177,109 @@ def test_refused_names_and_cards(tmp_path):
     with pytest.raises(SteadyposeError, match="could not be written"):
         export_onnx(trained(), tmp_path / "nowhere" / "net.onnx", CARD)
     assert not list(tmp_path.iterdir())
+
+
+WINDOWS = WindowSpec(length=20, step=5)
+REFINERS = {
+    "smoothnet": SmoothNetConfig(hidden=48, inner=24),
+    "motion_aware": MotionAwareConfig(hidden=48, inner=24),
+    "tcn": TCNConfig(81, 32),
+    "transformer": TransformerConfig(32, 4, 48, 2),
+    "spatiotemporal": SpatioTemporalConfig(9, width=32, heads=4, inner=48, blocks=2),
+    "told": None,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class ToldConfig:
+    """Of a network that multiplies windows by what it is told of the whole curve."""
+
+    length: int = 1
+    context: int = 0
+
+
+class Told(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.config, self.mix = config, nn.Linear(config.context, config.length)
+
+    def forward(self, x, context):
+        return x * self.mix(context)
+
+
+def refiner(kind, monkeypatch):
+    torch.manual_seed(0)
+    if kind == "told":
+        monkeypatch.setitem(NETWORKS, "told", (ToldConfig, Told))
+        return build_refiner(ToldConfig(), dataclasses.replace(WINDOWS, context=70))
+    made = build_refiner(REFINERS[kind], WINDOWS)
+    if kind == "spatiotemporal":
+        nn.init.normal_(made.network.last.weight, std=0.1)  # no longer the identity
+    return made
+
+
+def shapes(values):
+    return {v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
+
+
+@pytest.mark.parametrize("kind", REFINERS)
+def test_refiners_equal_torch_at_any_batch(tmp_path, monkeypatch, kind):
+    made = refiner(kind, monkeypatch).train()
+    exported = export_onnx(made, tmp_path / "net.onnx", CARD)
+    assert made.training
+    model = onnx.load(exported.path)
+    together = [9] if kind == "spatiotemporal" else []
+    told = {refining.CONTEXT: ["batch", 70]} if kind == "told" else {}
+    assert shapes(model.graph.input) == {refining.INPUT: ["batch", *together, 20], **told}
+    assert shapes(model.graph.output) == {refining.OUTPUT: ["batch", *together, 20]}
+    card = json.loads({p.key: p.value for p in model.metadata_props}[refining.METADATA])
+    assert card["name"] == "tiny" and card["network"]["kind"] == kind
+    assert WindowSpec.from_json(card["spec"]) == made.spec
+    session = onnxruntime.InferenceSession(exported.path, providers=["CPUExecutionProvider"])
+    for batch in (1, 2, 7):
+        x = [torch.randn(batch, *together, 20)] + [torch.randn(batch, 70)] * bool(told)
+        with torch.no_grad():
+            wanted = made.eval()(*x).numpy()
+        found = session.run(None, {i.name: v.numpy() for i, v in zip(session.get_inputs(), x, strict=True)})
+        np.testing.assert_allclose(found[0], wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
+    assert exported.difference < 1e-4 and exported.cost == 0
+
+
+@pytest.mark.parametrize("kind", ["smoothnet", "told"])
+def test_half_of_a_refiner(tmp_path, monkeypatch, kind):
+    made, x = refiner(kind, monkeypatch), np.random.default_rng(0).normal(size=(9, 20)).astype(np.float32)
+    given = {"inputs": x, "context": np.ones((9, 70), np.float32)} if kind == "told" else {"inputs": x}
+    full = export_onnx(made, tmp_path / "full.onnx", CARD, **given)
+    half = export_onnx(made, tmp_path / "half.onnx", CARD, half=True, **given)
+    assert half.size < 0.75 * full.size
+    names = (refining.INPUT, refining.CONTEXT)
+    outputs = [
+        onnxruntime.InferenceSession(e.path, providers=["CPUExecutionProvider"]).run(
+            None, dict(zip(names, given.values(), strict=False))
+        )[0]
+        for e in (full, half)
+    ]
+    assert 0 < half.cost == pytest.approx(np.abs(outputs[1] - outputs[0]).mean(), rel=1e-3)
+
+
+def test_refused_inputs_of_refiners(tmp_path, monkeypatch):
+    plain, told = (refiner(kind, monkeypatch) for kind in ("smoothnet", "told"))
+    path, x = tmp_path / "net.onnx", np.zeros((4, 20))
+    for made, given, word in (
+        (plain, {"inputs": np.zeros((4, 19))}, "expected inputs of finite numbers"),
+        (plain, {"inputs": np.zeros((4, 3, 20))}, "expected inputs of finite numbers"),
+        (plain, {"inputs": x, "context": np.zeros((4, 70))}, "expected no context"),
+        (told, {"inputs": x, "context": np.zeros((3, 70))}, "expected context of finite numbers"),
+        (told, {"inputs": x, "context": np.full((4, 70), np.nan)}, "expected context of finite numbers"),
+    ):
+        with pytest.raises(DataError, match=word):
+            export_onnx(made, path, CARD, **given)
+    assert not path.exists()
+
+
+def test_a_difference_of_a_refiner_is_refused(tmp_path, monkeypatch):
+    path, run = tmp_path / "net.onnx", export._run
+    monkeypatch.setattr(export, "_run", lambda model, x: run(model, x) + 1e-3)
+    with pytest.raises(SteadyposeError, match=r"net\.onnx: expected .* what torch does, .* of 0.001$"):
+        export_onnx(refiner("smoothnet", monkeypatch), path, CARD)
+    assert not path.exists()

@@ -93,7 +93,8 @@ def _weights(path: Path, content: Any) -> dict[str, Tensor]:
     """Tensors by the names that SmoothNet has for them."""
     inside = next((content[w] for w in WRAPPERS if isinstance(content, dict) and w in content), content)
     if not isinstance(inside, dict) or not inside:
-        raise FormatError(path, "", "weights by name", type(inside).__name__ if inside else "none")
+        found = "none" if isinstance(inside, dict) else type(inside).__name__
+        raise FormatError(path, "", "weights by name", found)
     first = [name for name in inside if isinstance(name, str) and f".{name}".endswith(f".{FIRST}")]
     if len(first) != 1:
         said = ", ".join(map(str, list(inside)[:3])) if not first else " and ".join(first)
