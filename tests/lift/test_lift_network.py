@@ -9,6 +9,7 @@ import pytest
 from lift_samples import weights, write_network
 
 import steadypose as sp
+from steadypose import _onnx
 from steadypose.lift import LiftSpec, Network, _network, shipped
 
 SPEC = LiftSpec()
@@ -31,7 +32,7 @@ def test_without_a_name_it_is_called_like_its_file(tmp_path: Path) -> None:
 
 
 def test_networks_that_come_along_go_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_network, "files", lambda _: tmp_path)
+    monkeypatch.setattr(_onnx, "files", lambda _: tmp_path)
     with pytest.raises(sp.SteadyposeError, match="no lifting network comes with steadypose yet"):
         Network()
     (tmp_path / "weights").mkdir()

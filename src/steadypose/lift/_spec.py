@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from steadypose._layouts import layouts
+from steadypose._onnx import METADATA
 from steadypose.errors import DataError
 
 __all__ = ["H36M17", "INPUT", "INPUTS16", "METADATA", "OUTPUT", "LiftSpec", "Normalisation"]
@@ -17,9 +18,8 @@ H36M17 = layouts()["h36m17"].keypoints
 # Without the point between head and thorax, as in Martinez et al.: 2D detectors of their time had none.
 INPUTS16 = tuple(name for name in H36M17 if name != "neck_base")
 
-# Names inside an ONNX file: its input, its output, and the key of its metadata that holds the card (JSON;
-# the spec is the card's "spec").
-INPUT, OUTPUT, METADATA = "keypoints", "positions", "steadypose"
+# Names inside an ONNX file: its input and its output. The spec is in its card, as "spec".
+INPUT, OUTPUT = "keypoints", "positions"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from steadypose._onnx import METADATA
 from steadypose.errors import DataError
 from steadypose.refine._context import relative
 from steadypose.refine._overlap import (
@@ -48,9 +49,8 @@ Run = Callable[[Values, Values | None], Values]
 Normalisation = Literal["window", "body", "none"]
 Taper = Literal["hann", "flat"]
 
-# Names inside an ONNX file: inputs, output, and the key of its metadata that holds the card (JSON; the spec
-# is the card's "spec").
-INPUT, OUTPUT, CONTEXT, METADATA = "windows", "refined", "context", "steadypose"
+# Names inside an ONNX file: inputs and output. The spec is in its card, as "spec".
+INPUT, OUTPUT, CONTEXT = "windows", "refined", "context"
 
 BODY = 1.7  # diagonal of the box around a body, in the units of networks trained on metres
 STILL = 1e-18  # standard deviation below which a window stands still; its square is still single precision
