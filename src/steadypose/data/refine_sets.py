@@ -127,6 +127,9 @@ class RefineSets:
         The same seed and epoch give the same pairs.
     training
         Whether motion may be sped up and slowed down, and every window counts.
+    joint
+        Whether an item is a window of all channels (``TrajectoryPairs``); then all pieces need the same:
+        ``dims`` that are not mixed.
     """
 
     def __init__(
@@ -137,10 +140,12 @@ class RefineSets:
         seed: int = 0,
         *,
         training: bool = True,
+        joint: bool = False,
     ) -> None:
         if not clips:
             raise DataError("expected clips to make pairs of, found none")
         self.clips, self.spec, self.data, self.seed, self.training = tuple(clips), spec, data, seed, training
+        self.joint = joint
         self.rate = _RATE if spec.rate is None else spec.rate
         self._joints = [c.at(self.rate).joints("h36m17").positions[:, 0].astype(np.float64) for c in clips]
 
@@ -156,7 +161,7 @@ class RefineSets:
                 if len(piece) > 2 * self.spec.length:
                     made.append(self._piece(f"{clip.name}@{start}", piece, rng))
         step = 1 if self.training else _SEPARATE
-        return TrajectoryPairs(made, self.spec, step=step, centred=self.data.centred)
+        return TrajectoryPairs(made, self.spec, step=step, joint=self.joint, centred=self.data.centred)
 
     def _piece(self, name: str, joints: Floats, rng: np.random.Generator) -> Trajectory:
         """One piece of motion as some estimator sees it."""
@@ -199,7 +204,9 @@ class RefineSets:
         )  # fmt: skip
 
 
-def sets_of(data: RefineData, split: str, spec: WindowSpec, seed: int = 0) -> RefineSets:
+def sets_of(
+    data: RefineData, split: str, spec: WindowSpec, seed: int = 0, *, joint: bool = False
+) -> RefineSets:
     """The source of pairs of a split: ``"train"``, or one to be judged on, whose motion is as it was.
 
     Raises
@@ -211,7 +218,7 @@ def sets_of(data: RefineData, split: str, spec: WindowSpec, seed: int = 0) -> Re
     sources = data.sources if training else None
     root = data.root if data.root is not None else os.environ.get("STEADYPOSE_DATA")
     clips = load_clips(root, splits=(split,), sources=sources, licence=data.licence)
-    return RefineSets(clips, spec, data, seed, training=training)
+    return RefineSets(clips, spec, data, seed, training=training, joint=joint)
 
 
 def estimated(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from steadypose._version import __version__
+from steadypose.data.mocap import Clip
 from steadypose.errors import SteadyposeError
 from steadypose.models import checkpoints
 from steadypose.train._batches import Batches, Data, Windows
@@ -26,7 +27,7 @@ from steadypose.train._module import TrainingModule
 from steadypose.train._settings import Settings
 from steadypose.train._watch import Watch, quiet
 
-__all__ = ["Say", "Sets", "Trained", "begin", "claim", "epoch_steps", "go", "nothing"]
+__all__ = ["Say", "Sets", "Trained", "begin", "claim", "describe", "epoch_steps", "go", "nothing"]
 
 BEST, LAST = "best", "last"  # names of checkpoints in a training's folder
 Say = Callable[[str], None]
@@ -140,6 +141,19 @@ def go(
         if trainer.is_global_zero:
             return _leave(folder, module, sets, keep, watch, command, say)
         return _left(folder)
+
+
+def describe(card: dict[str, Any], clips: Sequence[Clip], split: str) -> None:
+    """Write into a card what motion a split is."""
+    card["split"][split] = sorted({c.subject for c in clips})
+    if split == "train":
+        card["trained_on"] = {
+            "clips": len(clips),
+            "seconds": round(sum(len(c.motion.times) / c.fps for c in clips)),
+            "sources": sorted({c.source for c in clips}),
+            "names": [c.name for c in clips],
+        }
+        card["licence"] = "; ".join(sorted({c.licence for c in clips}))
 
 
 def claim(folder: Path, config: Settings, resume: bool) -> None:

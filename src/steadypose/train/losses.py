@@ -90,14 +90,26 @@ class RefineLoss(nn.Module):
         super().__init__()
         self.position, self.acceleration, self.norm = position, acceleration, norm
 
-    def forward(self, refined: Tensor, truth: Tensor) -> Tensor:
-        """Loss of (..., length) against the same; a scalar."""
+    def forward(
+        self, refined: Tensor, truth: Tensor, *, share: float = 1.0, weights: Tensor | None = None
+    ) -> Tensor:
+        """Loss of (..., length) against the same; a scalar.
+
+        Parameters
+        ----------
+        refined, truth
+            (..., length).
+        share
+            Of the factor λ that counts.
+        weights
+            Of every window, (...).
+        """
         error = refined - truth
-        loss = error.new_zeros(())
+        loss = error.new_zeros(error.shape[:-1])
         if self.position:
             size = error.abs() if self.norm == "l1" else error.square()
-            loss = loss + self.position * size.mean()
+            loss = loss + self.position * size.mean(-1)
         if self.acceleration and error.shape[-1] > 2:
             # The difference of second differences is the second difference of the difference.
-            loss = loss + self.acceleration * error.diff(n=2, dim=-1).abs().mean()
-        return loss
+            loss = loss + share * self.acceleration * error.diff(n=2, dim=-1).abs().mean(-1)
+        return (loss if weights is None else loss * weights).mean()

@@ -31,11 +31,19 @@ class RefineLossConfig:
         1, its released code 0.1.
     norm
         Of the positions' error: ``"l1"``, absolute, or ``"l2"``, squared.
+    ramp
+        Share of the training over which λ rises to its value, from a seventh of it. With a large λ a network
+        that is not trained yet finds it best to stand still, and stays so.
+    relative
+        How much more windows of calm curves count: the loss of a window is divided by this power of the
+        curve's noise (the first number of its context) relative to the window's scale. 0: all count the same.
     """
 
     position: float = 1.0
     acceleration: float = 0.1
     norm: Literal["l1", "l2"] = "l1"
+    ramp: float = 0.0
+    relative: float = 0.0
 
 
 def _network(table: Any, place: str) -> Any:
@@ -106,6 +114,11 @@ class RefineConfig:
             self,
             {
                 "loss.position": (0 <= loss.position < float("inf"), "a factor from 0 up"),
+                "loss.ramp": (0 <= loss.ramp <= 1, "a share from 0 to 1"),
+                "loss.relative": (
+                    0 <= loss.relative <= 2 and (self.window.context > 0 or loss.relative == 0),
+                    "a power from 0 to 2, and 0 for windows without context",
+                ),
                 "loss.acceleration": (0 <= loss.acceleration < float("inf"), "a factor from 0 up"),
             },
         )

@@ -17,6 +17,9 @@ from steadypose.train.refine_score import Errors, Labelled, add, score
 
 __all__ = ["RefiningModule"]
 
+FIRST = 1 / 7  # share of λ with which a ramp begins
+LEAST_NOISE = 0.02  # of a window's scale: calmer curves count no more than those
+
 
 class RefiningModule(TrainingModule):
     """Loss and validation of a refining network.
@@ -41,13 +44,18 @@ class RefiningModule(TrainingModule):
         super().__init__(refiner, config, epoch_steps)
         loss = config.loss
         self.loss = RefineLoss(position=loss.position, acceleration=loss.acceleration, norm=loss.norm)
+        self.ramp, self.relative = loss.ramp, loss.relative
         self.factors = {"position": loss.position, "acceleration": loss.acceleration}
         self.errors = Errors(labels, **self.factors)
 
     def loss_of(self, batch: Batch) -> Tensor:
         """The loss of inputs, targets and contexts."""
         x, y, context = batch
-        loss: Tensor = self.loss(self.network(x, context), y)
+        weights: Tensor | None = None
+        if self.relative and context is not None:
+            weights = (context[..., 0].exp() + LEAST_NOISE) ** -self.relative
+        ramp = min(1.0, FIRST + (1 - FIRST) * self.progress / self.ramp) if self.ramp else 1.0
+        loss: Tensor = self.loss(self.network(x, context), y, share=ramp, weights=weights)
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:

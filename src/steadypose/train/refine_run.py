@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from steadypose.data.refine_sets import RefineData, RefineSets, sets_of
 from steadypose.data.trajectories import TrajectoryPairs
 from steadypose.errors import DataError
 from steadypose.models.refiner import RefinerNet, build_refiner
-from steadypose.train._running import Say, Trained, begin, epoch_steps, go, nothing
+from steadypose.train._running import Say, Trained, begin, describe, epoch_steps, go, nothing
 from steadypose.train.refine_config import RefineConfig
 from steadypose.train.refine_module import RefiningModule
 from steadypose.train.refine_score import Labelled
@@ -84,16 +85,17 @@ def train_refiner(
 
 
 def refine_pairs_of(config: RefineConfig, split: str, *, joint: bool = False) -> TrajectoryPairs:
-    """The pairs of a split by a configuration's data; all but ``"train"`` are the same for every seed."""
-    from steadypose.data.refine_sets import sets_of
+    """The pairs of a split by a configuration's data: of ``"train"`` those of its first epoch.
 
+    Those of the other splits are the same for every seed.
+    """
+    return _source(config, split, joint).epoch(0)
+
+
+def _source(config: RefineConfig, split: str, joint: bool) -> RefineSets:
+    data = RefineData() if config.data is None else config.data
     seed = config.seed if split == "train" else FIXED_SEED
-    pairs: TrajectoryPairs = sets_of(config.data, split, config.spec, seed)
-    if joint == pairs.joint:
-        return pairs
-    return TrajectoryPairs(
-        pairs.trajectories, pairs.spec, step=pairs.step, joint=joint, centred=pairs.centred
-    )
+    return sets_of(data, split, config.spec, seed, joint=joint)
 
 
 class _Sets:
@@ -113,9 +115,12 @@ class _Sets:
         joint = refiner.channels is not None
         if train_set is None:
             say("making pairs")
-            train_set = refine_pairs_of(config, "train", joint=joint)
+            train_set = _source(config, "train", joint)
+            describe(self.card, train_set.clips, "train")
         if validation is None:
-            validation = refine_pairs_of(config, "validation", joint=joint)
+            judged = _source(config, "validation", joint)
+            describe(self.card, judged.clips, "validation")
+            validation = judged.epoch(0)
         self.source = train_set
         first = self.of(0)
         _check(validation, refiner)

@@ -10,7 +10,7 @@ from steadypose.data.mocap import Clip, load_clips
 from steadypose.data.noise import DetectorNoise, GaussianNoise
 from steadypose.data.pairs import LiftPairs, Noise, Pairs
 from steadypose.models.lifter import build
-from steadypose.train._running import Say, Trained, begin, epoch_steps, go, nothing
+from steadypose.train._running import Say, Trained, begin, describe, epoch_steps, go, nothing
 from steadypose.train.config import DataConfig, TrainConfig
 from steadypose.train.module import LiftingModule
 
@@ -124,14 +124,14 @@ class _Sets:
         if train_set is None:
             say("reading motion capture")
             clips = clips_of(config.data, "train")
-            self._describe(clips, "train")
+            describe(self.card, clips, "train")
             train_set = _made(config, clips, config.seed, training=True)
         if validation is None:
             clips = clips_of(config.data, "validation")
             many = config.data.validation_clips
             if 0 < many < len(clips):
                 clips = [clips[k * len(clips) // many] for k in range(many)]
-            self._describe(clips, "validation")
+            describe(self.card, clips, "validation")
             validation = _made(config, clips, FIXED_SEED).epoch(0)
         self.source, self.validation = train_set, validation
         first = self.of(0)
@@ -150,17 +150,6 @@ class _Sets:
             self._made = None  # its memory is wanted for the next
             self._made = number, self.source.epoch(number)
         return self._made[1]
-
-    def _describe(self, clips: Sequence[Clip], split: str) -> None:
-        self.card["split"][split] = sorted({c.subject for c in clips})
-        if split == "train":
-            self.card["trained_on"] = {
-                "clips": len(clips),
-                "seconds": round(sum(len(c.motion.times) / c.fps for c in clips)),
-                "sources": sorted({c.source for c in clips}),
-                "names": [c.name for c in clips],
-            }
-            self.card["licence"] = "; ".join(sorted({c.licence for c in clips}))
 
 
 def _sources(data: DataConfig, split: str) -> tuple[str, ...] | None:
