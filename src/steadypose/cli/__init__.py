@@ -25,6 +25,7 @@ _COMMANDS = {
     "refine": "Make pose files steady: the same files out, only coordinates changed.",
     "lift": "2D keypoints in, 3D joints out: Human3.6M's 17, in millimetres from the pelvis.",
     "train": "Train a network for lift, on motion capture seen by made-up cameras and detectors.",
+    "export": "Write a trained network as ONNX, for refine --weights or lift --weights.",
     "evaluate": "Measure a pose file, against the truth where there is one.",
     "convert": "Write a pose file in another format or skeleton.",
     "report": "Compare two pose files on one HTML page.",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         SmoothNetConfig,
     )
     from steadypose.models.spatiotemporal import SpatioTemporal, SpatioTemporalConfig
+    from steadypose.models.steadynet import SteadyNet, SteadyNetConfig
     from steadypose.models.tcn import TCN, TCNConfig
     from steadypose.models.transformer import TemporalTransformer, TransformerConfig
 
@@ -43,6 +44,8 @@ __all__ = [
     "SmoothNetConfig",
     "SpatioTemporal",
     "SpatioTemporalConfig",
+    "SteadyNet",
+    "SteadyNetConfig",
     "TCNConfig",
     "TemporalTransformer",
     "TransformerConfig",
@@ -64,6 +67,7 @@ _FILES = {
     "seq2seq": ("Seq2Seq", "Seq2SeqConfig"),
     "smoothnet": ("MotionAwareConfig", "MotionAwareSmoothNet", "SmoothNet", "SmoothNetConfig"),
     "spatiotemporal": ("SpatioTemporal", "SpatioTemporalConfig"),
+    "steadynet": ("SteadyNet", "SteadyNetConfig"),
     "tcn": ("TCN", "TCNConfig"),
     "transformer": ("TemporalTransformer", "TransformerConfig"),
 }

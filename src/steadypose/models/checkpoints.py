@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from steadypose._version import __version__
@@ -84,8 +86,6 @@ def save(path: str | Path, model: Model, card: Mapping[str, Any]) -> Path:
     SteadyposeError
         If it cannot be written; whatever was there is then still there.
     """
-    from safetensors.torch import save_file
-
     path = Path(path)
     if path.suffix != ".safetensors":
         raise DataError(
@@ -118,8 +118,6 @@ def load(path: str | Path, kind: type[Any] | None = None) -> tuple[Any, dict[str
     FormatError
         If the file is not there, is none of steadypose's, is damaged, or is of another kind.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
     if not path.is_file():
         raise FormatError(path, "", "a checkpoint (.safetensors)", "a folder" if path.is_dir() else "no file")
