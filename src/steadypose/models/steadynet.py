@@ -1,10 +1,10 @@
-"""SteadyNet, our own refining network: a learned transform whose coefficients are passed as far as they are
-believed.
+"""SteadyNet, our own refining network: a learned transform whose coefficients are taken away as far as they
+are not believed.
 
 A window is taken apart by a learned transform, every coefficient is multiplied by a gate between 0 and 1, and
-the rest is put together again. The gates are found from the sizes of all coefficients and from what is known
-of the whole curve (``refine/_context.py``): a Wiener filter that has seen how bodies move and how estimators
-err. Clean curves pass, noise does not, and there is nothing to set.
+what passes is put together again and subtracted. The gates are found from the sizes of all coefficients and
+from what is known of the whole curve (``refine/_context.py``): a Wiener filter that has seen how bodies move
+and how estimators err. Clean curves come back as they are, noise goes, and there is nothing to set.
 
 Three symmetries hold exactly, by the shape of the network: it is odd (a mirrored curve comes out mirrored),
 gates do not depend on signs, and a reversed window comes out reversed, because coefficients come in pairs
@@ -26,7 +26,7 @@ from steadypose.refine._context import SPANS
 
 __all__ = ["SteadyNet", "SteadyNetConfig"]
 
-_OPEN = 0.5  # of a gate before training: sigmoid(0.5) is 0.62
+_OPEN = -0.5  # of a gate before training: sigmoid(-0.5) is 0.38
 _CONTEXT = 0.3  # logarithms of the context, of a few units, become numbers of about 1
 
 
@@ -53,10 +53,10 @@ class SteadyNetConfig:
         If a field does not fit; the message names it.
     """
 
-    length: int = 64
+    length: int = 96
     context: int = len(SPANS)
-    coefficients: int = 192
-    hidden: int = 192
+    coefficients: int = 288
+    hidden: int = 160
     blocks: int = 1
 
     def __post_init__(self) -> None:
@@ -68,7 +68,7 @@ class SteadyNetConfig:
 
 
 class SteadyNet(nn.Module):
-    """Transform, gates, and the way back; the same for every channel."""
+    """Transform, gates, and what they pass is taken away; the same for every channel."""
 
     def __init__(self, config: SteadyNetConfig) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class SteadyNet(nn.Module):
         for block, bias in zip(self.blocks, self.block_biases, strict=True):
             h = h + torch.relu(block(h) + bias(known))
         gates = torch.sigmoid(self.gates(h) + self.gate_biases(known))
-        return self.synthesis(gates * z)  # type: ignore[no-any-return]
+        return x - self.synthesis(gates * z)  # type: ignore[no-any-return]
 
     def folded(self) -> SteadyNet:
         """The same network with plain linear layers, for evaluation only."""
