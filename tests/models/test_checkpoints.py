@@ -142,7 +142,7 @@ def test_a_failed_write_leaves_what_was_there(written, monkeypatch):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("safetensors.torch.save_file", fail)
+    monkeypatch.setattr("steadypose.models.checkpoints.save_file", fail)
     with pytest.raises(SteadyposeError, match="could not be written: No space left on device"):
         save(written, tiny(), CARD)
     assert written.read_bytes() == before
