@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import json
-import math
-import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import lightning
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from steadypose._version import __version__
-from steadypose.data.mocap import Clip
 from steadypose.errors import SteadyposeError
 from steadypose.models import checkpoints
 from steadypose.train._batches import Batches, Data, Windows
+from steadypose.train._cards import finite, versions
 from steadypose.train._module import TrainingModule
 from steadypose.train._settings import Settings
 from steadypose.train._watch import Watch, quiet
 
-__all__ = ["Say", "Sets", "Trained", "begin", "claim", "describe", "epoch_steps", "go", "nothing"]
+__all__ = ["Say", "Sets", "Trained", "begin", "claim", "epoch_steps", "go", "nothing"]
 
 BEST, LAST = "best", "last"  # names of checkpoints in a training's folder
 Say = Callable[[str], None]
@@ -143,19 +139,6 @@ def go(
         return _left(folder)
 
 
-def describe(card: dict[str, Any], clips: Sequence[Clip], split: str) -> None:
-    """Write into a card what motion a split is."""
-    card["split"][split] = sorted({c.subject for c in clips})
-    if split == "train":
-        card["trained_on"] = {
-            "clips": len(clips),
-            "seconds": round(sum(len(c.motion.times) / c.fps for c in clips)),
-            "sources": sorted({c.source for c in clips}),
-            "names": [c.name for c in clips],
-        }
-        card["licence"] = "; ".join(sorted({c.licence for c in clips}))
-
-
 def claim(folder: Path, config: Settings, resume: bool) -> None:
     """Make the folder this training's, or refuse it."""
     told = folder / "config.json"
@@ -197,7 +180,7 @@ def _leave(
         "minutes": round(module.minutes, 2),
         "command": command,
         "config": told,
-        "versions": _versions(),
+        "versions": versions(),
         "date": datetime.now(UTC).date().isoformat(),
     }
     network: Any = module.kept.cpu()
@@ -211,7 +194,7 @@ def _leave(
             weights = {k: v for k, v in state["state_dict"].items() if k.startswith(prefix)}
             network.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items()})
         found = module.scores(network, sets.validation)
-        card = _finite({**about, "at_step": step, "scores": {"validation": found}})
+        card = finite({**about, "at_step": step, "scores": {"validation": found}})
         checkpoints.save(folder / f"{name}.safetensors", network, card)
     if config.trainer.onnx:
         from steadypose.models.export import export_onnx
@@ -239,24 +222,3 @@ def _length(config: Settings, steps_an_epoch: int) -> str:
 def _devices(devices: int | str) -> int:
     """How many, as far as the number says it."""
     return max(int(devices), 1) if str(devices).lstrip("-").isdigit() else 1
-
-
-def _versions() -> dict[str, str]:
-    import numpy
-
-    return {
-        "steadypose": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "lightning": lightning.__version__,
-        "numpy": numpy.__version__,
-    }
-
-
-def _finite(value: Any) -> Any:
-    """What JSON can hold: NaN is null."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -10,7 +10,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from steadypose.errors import SteadyposeError
+from steadypose.errors import DataError, SteadyposeError
 
 
 def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -84,7 +84,10 @@ def make(cls: Any, table: Any, place: str = "", above: Any = None) -> Any:
         fits, values[key] = _fit(value, hints[key])
         if not fits:
             raise SteadyposeError(f"{where}: expected {_words(hints[key])}, found {value!r}")
-    return cls(**values)
+    try:
+        return cls(**values)
+    except DataError as e:  # says which field, not of which table
+        raise SteadyposeError(f"{place}: {e}" if place else str(e)) from None
 
 
 def _fit(value: Any, hint: Any) -> tuple[bool, Any]:

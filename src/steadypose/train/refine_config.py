@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from steadypose.errors import DataError, SteadyposeError
+from steadypose.data.refine_sets import RefineData
+from steadypose.errors import SteadyposeError
 from steadypose.models.refiner import NETWORKS
 from steadypose.models.smoothnet import SmoothNetConfig
 from steadypose.refine.windows import WindowSpec
@@ -57,19 +58,12 @@ def _network(table: Any, place: str) -> Any:
     for name in _OF_THE_WINDOW:
         if name in switches:
             raise SteadyposeError(f"{place}.{name}: expected it under window, which decides it")
-    try:
-        return make(NETWORKS[kind][0], switches, place)
-    except DataError as e:
-        raise SteadyposeError(f"{place}: {e}") from None
+    return make(NETWORKS[kind][0], switches, place)
 
 
 def _data(table: Any, place: str) -> Any:
-    """What pairs to make; its room is not needed where pairs are given."""
-    if not table:
-        return None
-    from steadypose.data.refine_sets import RefineData
-
-    return make(RefineData, table, place)
+    """What pairs to make; an empty table says nothing of it."""
+    return make(RefineData, table, place) if table else None
 
 
 @dataclass(frozen=True)
@@ -89,7 +83,9 @@ class RefineConfig:
     network
         In a file the kind of network and its switches; in Python the configuration of one of
         ``steadypose.models.refiner.NETWORKS``. Its length and context are the window's.
-    data, loss, optimiser, trainer
+    data
+        What pairs to make; None: as the class says, unless pairs are given.
+    loss, optimiser, trainer
         The tables.
     """
 
@@ -97,7 +93,7 @@ class RefineConfig:
     name: str = "refiner"
     seed: int = 0
     window: WindowSpec = field(default_factory=WindowSpec)
-    data: Any = field(default=None, metadata={"make": _data})
+    data: RefineData | None = field(default=None, metadata={"make": _data})
     network: Any = field(default_factory=SmoothNetConfig, metadata={"make": _network})
     loss: RefineLossConfig = field(default_factory=RefineLossConfig)
     optimiser: OptimiserConfig = field(
@@ -142,6 +138,6 @@ class RefineConfig:
         whole = as_json(self)
         switches = {k: v for k, v in whole["network"].items() if k not in _OF_THE_WINDOW}
         whole["network"] = {"kind": self.kind, **switches}
-        whole["data"] = whole["data"] or {}
+        whole["data"] = whole["data"] or {}  # as of a training whose pairs were given
         whole["window"] = self.window.to_json()  # its rate may be null
         return whole

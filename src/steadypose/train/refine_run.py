@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from steadypose.data.refine_sets import RefineData, RefineSets, sets_of
 from steadypose.data.trajectories import TrajectoryPairs
 from steadypose.errors import DataError
 from steadypose.models.refiner import RefinerNet, build_refiner
-from steadypose.train._running import Say, Trained, begin, describe, epoch_steps, go, nothing
+from steadypose.train._cards import describe, new_card
+from steadypose.train._running import Say, Trained, begin, epoch_steps, go, nothing
 from steadypose.train.refine_config import RefineConfig
 from steadypose.train.refine_module import RefiningModule
 from steadypose.train.refine_score import Labelled
@@ -68,6 +70,8 @@ def train_refiner(
         they are cut into other windows than the network takes.
     """
     folder = Path(output)
+    if train_set is None or validation_set is None:
+        config = _with_data(config)
     say = begin(config, folder, resume, say)
     refiner = build_refiner(config.network, config.spec)
     sets = _Sets(config, refiner, train_set, validation_set, say)
@@ -89,13 +93,18 @@ def refine_pairs_of(config: RefineConfig, split: str, *, joint: bool = False) ->
 
     Those of the other splits are the same for every seed.
     """
-    return _source(config, split, joint).epoch(0)
+    return _source(_with_data(config), split, joint).epoch(0)
+
+
+def _with_data(config: RefineConfig) -> RefineConfig:
+    """The configuration with all of its table ``data`` said."""
+    return replace(config, data=RefineData()) if config.data is None else config
 
 
 def _source(config: RefineConfig, split: str, joint: bool) -> RefineSets:
-    data = RefineData() if config.data is None else config.data
+    assert config.data is not None
     seed = config.seed if split == "train" else FIXED_SEED
-    return sets_of(data, split, config.spec, seed, joint=joint)
+    return sets_of(config.data, split, config.spec, seed, joint=joint)
 
 
 class _Sets:
@@ -109,14 +118,16 @@ class _Sets:
         validation: TrajectoryPairs | None,
         say: Say,
     ) -> None:
-        self.card: dict[str, Any] = {"trained_on": {}, "split": {}, "licence": "not stated"}
+        self.card = new_card()
         self._refiner = refiner
+        self._last = 1  # epochs that the pairs of a source last; 0: all
         self._made: tuple[int, TrajectoryPairs] | None = None
         joint = refiner.channels is not None
         if train_set is None:
-            say("making pairs")
+            say("reading motion capture")
             train_set = _source(config, "train", joint)
             describe(self.card, train_set.clips, "train")
+            self._last = train_set.data.fresh
         if validation is None:
             judged = _source(config, "validation", joint)
             describe(self.card, judged.clips, "validation")
@@ -125,26 +136,20 @@ class _Sets:
         first = self.of(0)
         _check(validation, refiner)
         self.validation = Labelled(validation)
-        self.card["trained_on"] |= {
-            **_counts(first),
-            "labels": sorted({t.label for t in first.trajectories}),
-        }
+        self.card["trained_on"] |= {**_counts(first), "labels": Labelled(first).labels}
         for name, pairs in (("training", first), ("validation", validation)):
             say(f"{name}: {', '.join(f'{number:,} {what}' for what, number in _counts(pairs).items())}")
 
     def of(self, epoch: int) -> TrajectoryPairs:
         """The pairs of an epoch; only the last ones made are kept."""
-        if isinstance(self.source, TrajectoryPairs):
-            number, made = 0, self.source
-        elif self._made is not None and self._made[0] == epoch:
-            return self._made[1]
-        else:
+        source = self.source
+        number = 0 if isinstance(source, TrajectoryPairs) else epoch // self._last if self._last else 0
+        if self._made is None or self._made[0] != number:
             self._made = None  # its memory is wanted for the next
-            number, made = epoch, self.source.epoch(epoch)
-        if self._made is None:
+            made = source if isinstance(source, TrajectoryPairs) else source.epoch(epoch)
             _check(made, self._refiner)
             self._made = number, made
-        return made
+        return self._made[1]
 
 
 def _check(pairs: TrajectoryPairs, refiner: RefinerNet) -> None:

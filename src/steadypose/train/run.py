@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from steadypose.data.mocap import Clip, load_clips
 from steadypose.data.noise import DetectorNoise, GaussianNoise
 from steadypose.data.pairs import LiftPairs, Noise, Pairs
 from steadypose.models.lifter import build
-from steadypose.train._running import Say, Trained, begin, describe, epoch_steps, go, nothing
+from steadypose.train._cards import describe, new_card
+from steadypose.train._running import Say, Trained, begin, epoch_steps, go, nothing
 from steadypose.train.config import DataConfig, TrainConfig
 from steadypose.train.module import LiftingModule
 
@@ -118,7 +118,7 @@ class _Sets:
     def __init__(
         self, config: TrainConfig, train_set: LiftPairs | Pairs | None, validation: Pairs | None, say: Say
     ) -> None:
-        self.card: dict[str, Any] = {"trained_on": {}, "split": {}, "licence": "not stated"}
+        self.card = new_card()
         self.fresh = config.data.fresh
         self._made: tuple[int, Pairs] | None = None
         if train_set is None:
