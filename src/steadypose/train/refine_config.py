@@ -53,7 +53,7 @@ def _network(table: Any, place: str) -> Any:
         raise SteadyposeError(f"{place}: expected a table, found {table!r}")
     switches = dict(table)
     kind = switches.pop("kind", "smoothnet")
-    if kind not in NETWORKS:
+    if not isinstance(kind, str) or kind not in NETWORKS:
         raise SteadyposeError(f"{place}.kind: expected {' or '.join(NETWORKS)}, found {kind!r}")
     for name in _OF_THE_WINDOW:
         if name in switches:

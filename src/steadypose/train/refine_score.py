@@ -8,6 +8,7 @@ each label has its own figures; over all labels only ratios to the input's are a
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = ["Errors", "Labelled", "score"]
 
 Values = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
+ROUNDING = 1e-5  # of the size of the motion: an input with less error than that has none
 
 
 class Labelled:
@@ -74,16 +76,17 @@ class Errors(Metric):
     def __init__(self, labels: list[str], *, position: float = 1.0, acceleration: float = 1.0) -> None:
         super().__init__()
         self.labels, self.factors = labels, (position, acceleration)
-        # A row a label: number of coordinates, refined position and acceleration, the input's.
-        self.add_state("total", torch.zeros(len(labels), 5, dtype=torch.float64), dist_reduce_fx="sum")
+        # A row a label: number of windows, size of the motion in them, errors of position and acceleration
+        # as refined, those of the input.
+        self.add_state("total", torch.zeros(len(labels), 6, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, refined: Tensor, truth: Tensor, given: Tensor, scale: Tensor, label: Tensor) -> None:
         """Add windows (items, …, length), normalised; their scale (items, …, 1) and label (items,)."""
-        columns = [torch.ones_like(truth).mean(-1)]
+        columns = [torch.ones_like(truth[..., 0]), (truth * scale).abs().mean(-1)]
         for x in (refined, given):
             error = (x - truth) * scale
             columns += [error.abs().mean(-1), _bend(error)]
-        rows = torch.stack(columns, -1).double()  # (items, …, 5)
+        rows = torch.stack(columns, -1).double()  # (items, …, 6)
         rows = rows.flatten(1, -2).sum(1) if rows.ndim > 2 else rows
         self.total.index_add_(0, label, rows)
 
@@ -104,7 +107,7 @@ class Errors(Metric):
             count = row[0]
             if not count:
                 continue
-            own, own_bend, before, before_bend = (value / count for value in row[1:])
+            size, own, own_bend, before, before_bend = (value / count for value in row[1:])
             labels[name] = {
                 "position": own,
                 "acceleration": own_bend,
@@ -113,10 +116,12 @@ class Errors(Metric):
                 "windows": round(count),
             }
             f, g = self.factors
-            ratios.append(
-                (_ratio(own, before), _ratio(own_bend, before_bend),
-                 _ratio(f * own + g * own_bend, f * before + g * before_bend))
-            )  # fmt: skip
+            both = (
+                (own, before),
+                (own_bend, before_bend),
+                (f * own + g * own_bend, f * before + g * before_bend),
+            )
+            ratios.append([x / y if y > ROUNDING * size else None for x, y in both])
         position, acceleration, loss = (_mean(column) for column in zip(*ratios, strict=True))
         return {"position": position, "acceleration": acceleration, "loss": loss, "labels": labels}
 
@@ -145,10 +150,6 @@ def _bend(error: Tensor) -> Tensor:
     return error.diff(n=2, dim=-1).abs().mean(-1)
 
 
-def _ratio(own: float, before: float) -> float | None:
-    return own / before if before > 0 else None
-
-
-def _mean(ratios: tuple[float | None, ...]) -> float | None:
+def _mean(ratios: Sequence[float | None]) -> float | None:
     known = [math.log(max(r, 1e-12)) for r in ratios if r is not None]
     return math.exp(sum(known) / len(known)) if known else None
