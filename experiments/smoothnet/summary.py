@@ -21,8 +21,8 @@ subjects 02 and 05; DeepMimic's, Bandai Namco's and Sony's motion is only tested
 the last two are for non-commercial use). Estimators: the FCN and the sequence-to-sequence network of
 experiments/hossain_little (width 128), which lift the simulated detector's 2D of four cameras. Training clips
 are lifted across two folds by networks that have not seen them, all others by the network of fold 0. Of
-each clip one camera is tested, in turn. 16 joints without the pelvis, relative to it, in metres; 2D from -1 to 1; not
-normalised otherwise.
+each clip one camera is tested, in turn. 16 joints without the pelvis, relative to it, in metres; 2D from
+-1 to 1; not normalised otherwise.
 
 **Networks.** SmoothNet is the basic network with sizes 512/16/1 (those of the weights released for 3DPW), 32
 frames, no dropout: 1,000 steps of 1,024 windows, about 20 seconds on one core, a small part of the paper's
@@ -176,8 +176,8 @@ def _facts(files: Sequence[dict[str, Any]]) -> str:
     minutes = sum(f["training"]["minutes"] or 0 for f in trained)
     text = (
         "Millimetres or pixels, Accel a frame squared, all frames and joints pooled; mean ± standard "
-        f"deviation over seeds {', '.join(map(str, seeds))} (no deviation: one seed, or nothing in it depends "
-        "on a seed). "
+        f"deviation over seeds {', '.join(map(str, seeds))} (no deviation: one seed, or nothing in it "
+        "depends on a seed). "
         f"{len(trained)} trainings, {minutes:.0f} minutes by the clock in all.\n"
     )
     return text + (f"\nFewer seeds: {', '.join(short)}.\n" if short else "")

@@ -29,6 +29,7 @@ _COMMANDS = {
     "evaluate": "Measure a pose file, against the truth where there is one.",
     "convert": "Write a pose file in another format or skeleton.",
     "report": "Compare two pose files on one HTML page.",
+    "bench": "Make a table of a paper again, or measure a network on its authors' data.",
 }
 
 _EXAMPLES = """\
