@@ -1,10 +1,11 @@
-"""SteadyNet, our own refining network: a learned transform whose coefficients are taken away as far as they
-are not believed.
+"""SteadyNet, our own refining network: a learned transform whose coefficients pass as far as they are
+believed.
 
 A window is taken apart by a learned transform, every coefficient is multiplied by a gate between 0 and 1, and
-what passes is put together again and subtracted. The gates are found from the sizes of all coefficients and
-from what is known of the whole curve (``refine/_context.py``): a Wiener filter that has seen how bodies move
-and how estimators err. Clean curves come back as they are, noise goes, and there is nothing to set.
+what passes is put together again. The gates are found from the sizes of all coefficients and from what is
+known of the whole curve (``refine/_context.py``): a Wiener filter that has seen how bodies move and how
+estimators err. How much of the result is taken in place of the input is decided by the curve as a whole, so
+that a clean one comes back as it is. There is nothing to set.
 
 Three symmetries hold exactly, by the shape of the network: it is odd (a mirrored curve comes out mirrored),
 gates do not depend on signs, and a reversed window comes out reversed, because coefficients come in pairs
@@ -26,7 +27,9 @@ from steadypose.refine._context import SPANS
 
 __all__ = ["SteadyNet", "SteadyNetConfig"]
 
-_OPEN = -0.5  # of a gate before training: sigmoid(-0.5) is 0.38
+_OPEN = 0.5  # of a gate before training: sigmoid(0.5) is 0.62
+_TAKEN = 3.0  # of the share of the result before training: sigmoid(3) is 0.95
+_SHARE = 16  # units that find that share
 _CONTEXT = 0.3  # logarithms of the context, of a few units, become numbers of about 1
 
 
@@ -53,10 +56,10 @@ class SteadyNetConfig:
         If a field does not fit; the message names it.
     """
 
-    length: int = 96
+    length: int = 80
     context: int = len(SPANS)
-    coefficients: int = 288
-    hidden: int = 160
+    coefficients: int = 240
+    hidden: int = 192
     blocks: int = 1
 
     def __post_init__(self) -> None:
@@ -68,7 +71,7 @@ class SteadyNetConfig:
 
 
 class SteadyNet(nn.Module):
-    """Transform, gates, and what they pass is taken away; the same for every channel."""
+    """Transform, gates, and the way back; the same for every channel."""
 
     def __init__(self, config: SteadyNetConfig) -> None:
         super().__init__()
@@ -82,6 +85,9 @@ class SteadyNet(nn.Module):
         self.block_biases = nn.ModuleList(_Even(c.context, c.hidden, 0.2) for _ in range(c.blocks))
         self.gates: nn.Module = _Mirrored(c.hidden, c.coefficients, 0.5)
         self.gate_biases: nn.Module = _Even(c.context, c.coefficients, 0.2, _OPEN)
+        self.share_hidden, self.share = nn.Linear(c.context, _SHARE), nn.Linear(_SHARE, 1)
+        nn.init.zeros_(self.share.weight)
+        nn.init.constant_(self.share.bias, _TAKEN)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         """Windows (N, C, length) and what is known of their curves (N, C, context) to windows of the same
@@ -93,7 +99,9 @@ class SteadyNet(nn.Module):
         for block, bias in zip(self.blocks, self.block_biases, strict=True):
             h = h + torch.relu(block(h) + bias(known))
         gates = torch.sigmoid(self.gates(h) + self.gate_biases(known))
-        return x - self.synthesis(gates * z)  # type: ignore[no-any-return]
+        share = torch.sigmoid(self.share(torch.relu(self.share_hidden(known))))  # (N, C, 1)
+        y: Tensor = x + share * (self.synthesis(gates * z) - x)
+        return y
 
     def folded(self) -> SteadyNet:
         """The same network with plain linear layers, for evaluation only."""
