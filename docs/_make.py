@@ -14,6 +14,7 @@ from pathlib import Path
 
 from steadypose.io import formats, read
 from steadypose.refine import METHODS, refine
+from steadypose.refine.filters import default_text
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", ROOT / "docs" / "formats.md", ROOT / "docs" / "methods.md")
@@ -33,7 +34,7 @@ def method_table() -> str:
     rows = ["| `--method` | what it does | parameters (default) |", "|---|---|---|"]
     for name, method in METHODS.items():
         parameters = [
-            f"`{f.name}` ({f.default:g}{' ' * bool(f.metadata['unit'])}{f.metadata['unit']})"
+            f"`{f.name}` ({default_text(f)}{' ' * bool(f.metadata['unit'])}{f.metadata['unit']})"
             for f in fields(method)
         ]
         first = " ".join((method.__doc__ or "").split("\n\n")[0].split())

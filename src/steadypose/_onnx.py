@@ -143,16 +143,17 @@ def check_shapes(session: Any, path: Path, wanted: Mapping[str, tuple[int, ...]]
     """
     values = (*session.get_inputs(), *session.get_outputs())
     there = {v.name: tuple(v.shape) for v in values}
+    said = "; ".join(f"{n} {list(s)}" for n, s in there.items())
     for name, shape in wanted.items():
         found = there.get(name, ())
-        # A dimension with a name instead of a number is free.
+        # A dimension with a name instead of a number is free, and the first must be.
         fits = len(found) == len(shape) + 1 and all(
-            isinstance(f, str | None) or f == s for f, s in zip(found[1:], shape, strict=True)
+            isinstance(f, str | None) or f == s for f, s in zip(found, (None, *shape), strict=True)
         )
-        single = found and isinstance(found[0], int)
-        if not fits or single or set(there) != set(wanted):
-            said = "; ".join(f"{n} {list(s)}" for n, s in there.items())
+        if not fits:
             raise FormatError(path, "", f"{name!r} of shape (batch, {', '.join(map(str, shape))})", said)
+    if set(there) != set(wanted):
+        raise FormatError(path, "", f"no inputs and outputs but {', '.join(wanted)}", said)
     other = [f"{v.name} {v.type}" for v in values if v.type != "tensor(float)"]
     if other:
         raise FormatError(path, "", "single precision", ", ".join(other))

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
@@ -18,6 +19,10 @@ import pytest
 import steadypose as sp
 from steadypose.cli import _words, main
 from steadypose.refine import METHODS
+from steadypose.refine.windows import WindowSpec
+
+sys.path.append(str(Path(__file__).parent.parent / "refine"))
+from refine_samples import write_network
 
 DATA = Path(__file__).parent.parent / "data"
 POSES = DATA / "keraal-json" / "AP-CTK.json"
@@ -163,7 +168,9 @@ def test_a_page_beside_the_result(run: Run, here: Path) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_parameter_of_every_method_is_an_option(run: Run, here: Path, name: str) -> None:
-    flags = [t for f in fields(METHODS[name]) for t in (f"--{f.name.replace('_', '-')}", f"{f.default:g}")]
+    weights = write_network(here / "net.onnx", WindowSpec(32, 8))
+    values = {f.name: f.default for f in fields(METHODS[name])} | {"weights": weights, "step": 4}
+    flags = [t for f in fields(METHODS[name]) for t in (f"--{f.name.replace('_', '-')}", str(values[f.name]))]
     source = KINECT if "positions" not in METHODS[name].handles else POSES
     which = ("--stream", "rotations") if source is KINECT else ()
     code, out, err = run("refine", source, "-o", "out" + source.suffix, "-m", name, *flags, *which, "--json")

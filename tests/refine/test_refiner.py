@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import steadypose as sp
 from steadypose import rotations
 from steadypose.errors import DataError
-from steadypose.refine import METHODS, make_refiner, refine
+from steadypose.refine import DEFAULT_METHOD, METHODS, make_refiner, refine
 from steadypose.skeleton import Skeleton
 
 POSITIONS = [name for name, f in METHODS.items() if "positions" in f.handles]
@@ -58,7 +58,7 @@ def test_steadier_and_everything_else_stays(method):
     )
     assert (out.confidence == seq.confidence).all()
     assert len(out.history) == 1
-    assert (method or "adaptive") in out.history[0]
+    assert (method or DEFAULT_METHOD) in out.history[0]
 
 
 @pytest.mark.parametrize("method", EVERY)
@@ -246,7 +246,7 @@ def test_history_says_what_was_done_and_not_what_was_not():
     x = seq.positions.copy()
     x[60, 1, 9] += 300
     out = refine(sp.PoseSequence.from_array(x, fps=30, skeleton="coco17"))
-    assert out.history[-1].startswith("refine: adaptive(")
+    assert out.history[-1].startswith(f"refine: {DEFAULT_METHOD}(")
     assert "1 outliers removed; 4 keypoints filled" in out.history[-1]
     assert "swapped" not in out.history[-1]
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from steadypose.cli._words import UsageError
-from steadypose.refine import DEFAULT_METHOD, METHODS
+from steadypose.refine import DEFAULT_METHOD, METHODS, method_for
+from steadypose.refine.filters import default_text
 
 PARAMETERS = Group(
     "Parameters of the methods", help="In seconds or hertz, whatever the frame rate.", sort_key=2
@@ -16,7 +17,7 @@ PARAMETERS = Group(
 METHODS_HELP = (
     "One of "
     + ", ".join(n if "positions" in m.handles else f"{n} (rotations only)" for n, m in METHODS.items())
-    + ". Default: the best pipeline without a network."
+    + f". Default: swaps put back, outliers removed, gaps filled, then {DEFAULT_METHOD}."
 )
 
 
@@ -26,11 +27,12 @@ def _options() -> type:
     first: dict[str, Any] = {}
     for name, method in METHODS.items():
         for f in fields(method):
-            users.setdefault(f.name, []).append(f"{name} {f.default:g}")
+            own = f"{default_text(f)} ({name})" if "shown" in f.metadata else f"{name} {default_text(f)}"
+            users.setdefault(f.name, []).append(own)
             first.setdefault(f.name, f)
     made: list[tuple[str, Any, Any]] = []
     for name, f in first.items():
-        kind, unit = (int if f.type == "int" else float), f.metadata["unit"]
+        kind, unit = {"int": int, "float": float}.get(f.type, str), f.metadata["unit"]
         what = f.metadata["help"][0].upper() + f.metadata["help"][1:]
         help = f"{what}{', ' * bool(unit)}{unit}. Default: {', '.join(users[name])}."
         made.append((name, Annotated[kind | None, Parameter(help=help)], None))
@@ -44,11 +46,11 @@ else:
     Parameters = _options()
 
 
-def given(parameters: Any, method: str | None) -> dict[str, float]:
+def given(parameters: Any, method: str | None) -> dict[str, Any]:
     """The parameters that were given; refuses those that the method does not have."""
-    chosen = method or DEFAULT_METHOD
-    has = [f.name for f in fields(METHODS[chosen])]
     values = {} if parameters is None else {k: v for k, v in asdict(parameters).items() if v is not None}
+    chosen = method_for(method, values)
+    has = [f.name for f in fields(METHODS[chosen])]
     for name in values:
         if name not in has:
             theirs = ", ".join(_flag(h) for h in has)

@@ -10,7 +10,7 @@ from typing import Any
 from steadypose.cli._files import Job, write_out
 from steadypose.cli._options import Reading
 from steadypose.errors import SteadyposeError
-from steadypose.refine import DEFAULT_METHOD, Tuning, refine, tune
+from steadypose.refine import Tuning, method_for, refine, tune
 from steadypose.refine.tune import Objective
 from steadypose.sequence import BodyMotion, Motion, PoseSequence
 
@@ -88,7 +88,7 @@ class Work:
         return tune(
             motion,
             truth,
-            method or DEFAULT_METHOD,
+            method_for(method, fixed),
             objective=self.objective,
             target_accel=self.target_accel,
             **fixed,

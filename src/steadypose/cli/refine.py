@@ -15,7 +15,7 @@ from steadypose.cli._refining import Work, summary
 from steadypose.cli._words import STDIO, UsageError, complain, print_json, progress, say
 from steadypose.errors import SteadyposeError
 from steadypose.io import formats
-from steadypose.refine import METHODS
+from steadypose.refine import METHODS, make_refiner
 
 METHOD = Group("Method", sort_key=1)
 
@@ -27,6 +27,7 @@ Examples:
   steadypose refine openpose_output/ -o steady   an OpenPose folder is one file
   steadypose refine takes/ '*.trc' -o steady/    all in takes/, and all .trc
   steadypose refine poses.npz -m gaussian --sigma 0.08
+  steadypose refine poses.json --weights net.onnx --strength 1.5
   steadypose refine poses.json --report page.html
   steadypose refine raw.npz --tune truth.npz -m butterworth
   steadypose refine - < poses.json > steady.json
@@ -116,6 +117,8 @@ def refine(
     }
     if tune is None and (target_accel is not None or objective != "mpjpe"):
         raise UsageError("--objective and --target-accel belong to --tune")
+    if not dry_run and tune is None:
+        make_refiner(**settings)  # what is wrong with the method is said before any file is read
     work = Work(settings, reading or o.Reading(), stream, tune, objective, target_accel, to, report, force)
     if STDIO in inputs:
         if len(inputs) > 1:

@@ -5,10 +5,12 @@ The main path is :func:`refine` → :class:`Refiner` → for every segment of ev
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from steadypose.refine._refiner import Refiner
 from steadypose.refine.filters import METHODS, Filter, make_filter
+from steadypose.refine.network import SmoothNet
 from steadypose.refine.refinenet import RefineNet
 from steadypose.refine.tune import Tuning, tune
 from steadypose.sequence import BodyMotion, PoseSequence
@@ -17,10 +19,19 @@ __all__ = ["METHODS", "Filter", "Refiner", "Tuning", "make_filter", "make_refine
 
 AnyMotion = TypeVar("AnyMotion", bound=PoseSequence | BodyMotion)
 
-METHODS[RefineNet.name] = RefineNet  # it stands on filters.py, so it joins its table here
+# They stand on filters.py, so they join its table here.
+METHODS |= {f.name: f for f in (RefineNet, SmoothNet)}
 
-# The pipeline used when no method is named; experiments/classical_default says why this one.
+# The last stage of the pipeline used when no method is named, after swaps, outliers and gaps;
+# experiments/classical_default says why this one. Everything that speaks of the default reads it here.
 DEFAULT_METHOD = "adaptive"
+
+
+def method_for(method: str | None, parameters: Mapping[str, Any]) -> str:
+    """The method meant: the one named, that of a network if only its weights are, else the default."""
+    if method is not None:
+        return method
+    return DEFAULT_METHOD if parameters.get("weights") is None else SmoothNet.name
 
 
 def make_refiner(
@@ -30,12 +41,12 @@ def make_refiner(
     outliers: bool | None = None,
     swaps: bool | None = None,
     confidence: bool = True,
-    **parameters: float,
+    **parameters: Any,
 ) -> Refiner:
     """A refiner to use on many motions; parameters are those of :func:`refine`."""
     whole = method is None
     return Refiner(
-        make_filter(DEFAULT_METHOD if method is None else method, **parameters),
+        make_filter(method_for(method, parameters), **parameters),
         max_gap=max_gap,
         outliers=whole if outliers is None else outliers,
         swaps=whole if swaps is None else swaps,
@@ -51,7 +62,7 @@ def refine(
     outliers: bool | None = None,
     swaps: bool | None = None,
     confidence: bool = True,
-    **parameters: float,
+    **parameters: Any,
 ) -> AnyMotion:
     """The same motion, steady.
 
@@ -60,8 +71,8 @@ def refine(
     motion : PoseSequence or BodyMotion
         Any number of persons, who may come and go; uneven time stamps are fine.
     method
-        One of :data:`METHODS`; ``None`` is the best pipeline without a network: left–right swaps put back,
-        outliers removed, short gaps filled, then a Kalman smoother that adapts to each curve.
+        One of :data:`METHODS`; ``None`` is the whole pipeline: left–right swaps put back, outliers removed,
+        short gaps filled, then :data:`DEFAULT_METHOD` (``"smoothnet"`` if ``weights`` are given).
     max_gap
         Gaps up to this many seconds are filled (and marked in ``filled``); longer ones stay missing and
         nothing is smoothed across them.
@@ -71,9 +82,10 @@ def refine(
         Put exchanged left and right limbs back before smoothing. Default: only when no method is named.
     confidence
         Let confidence weigh samples, for the methods that can (moving_average, gaussian, savgol, kalman,
-        adaptive, refinenet).
+        adaptive, refinenet, smoothnet).
     **parameters
-        Of the method, in seconds or hertz; see its class.
+        Of the method, in seconds or hertz; see its class. ``weights`` of smoothnet: a network by name, or an
+        ONNX file of ``steadypose export``.
 
     Returns
     -------
@@ -84,6 +96,8 @@ def refine(
     ------
     DataError
         If the method or a parameter is unknown or out of range.
+    SteadyposeError
+        If no network of that name comes with steadypose, or the file is not one.
     """
     refiner = make_refiner(
         method, max_gap=max_gap, outliers=outliers, swaps=swaps, confidence=confidence, **parameters

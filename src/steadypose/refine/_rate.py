@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Resampled", "spline"]
+__all__ = ["MARGIN", "SAME", "Resampled", "fastest", "spline"]
 
 Values = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.floating[Any]]
@@ -25,6 +25,7 @@ JITTER = (
     0.05  # of a frame: how far times may be from even ones, as those are that were rounded to milliseconds
 )
 SWEEPS = 5  # of a spline's slopes; what is left of the error is a thirtieth
+FASTEST = 8.0  # times their own rate is what curves are read at: beyond, nothing is gained
 MARGIN = SWEEPS + 3  # samples to either side that a spline's value depends on
 REACH = 1.5  # of a parabola, to either side, in frames of the new rate
 
@@ -60,7 +61,7 @@ class Resampled:
         frames, channels = values.shape
         length = float(times[-1] - times[0]) if frames else 0.0
         own = 1 / float(np.median(np.diff(times))) if frames > 1 else 1.0
-        wanted = (own if rate is None else rate) / strength
+        wanted = fastest((own if rate is None else rate) / strength, own)
         even = np.linspace(times[0], times[-1], frames) if frames else times
         near = frames < 3 or float(np.abs(times - even).max()) * own <= JITTER
         self.same = frames < 2 or (near and abs(wanted / own - 1) <= SAME)
@@ -69,6 +70,10 @@ class Resampled:
         self._step = length / max(1, self.shape[0] - 1)
         self._faster = own > wanted * (1 + SAME)
         self._taps = lru_cache(maxsize=4)(self._make_taps)
+
+    def __getitem__(self, rows: slice) -> Values:
+        """All channels of a range of frames, at the new rate."""
+        return self.read(slice(*rows.indices(self.shape[0])[:2]), slice(0, self.shape[1]))
 
     def read(self, rows: slice, columns: slice) -> Values:
         """A piece of the curves at even times; shape (frames, channels)."""
@@ -150,6 +155,11 @@ class Resampled:
         near = slice(int(first[0]), max(int(after[-1]), int(first[0]) + 1))
         inside = np.minimum(first - first[0], near.stop - near.start - 1)
         return near, inside, weights.astype(np.float32), np.flatnonzero(thin)
+
+
+def fastest(wanted: float, own: float) -> float:
+    """The rate that curves of a rate of their own are read at."""
+    return min(wanted, FASTEST * own)
 
 
 def spline(values: Values, knots: Floats, at: Floats) -> Values:

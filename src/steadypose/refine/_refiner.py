@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import numpy as np
@@ -56,14 +55,7 @@ class Refiner:
 
     def latency(self, fps: float) -> float:
         """Frames of future that a frame's result may depend on; infinite if all of them."""
-        ahead = self.max_gap * fps
-        reach = {"window": 0.5, "sigma": 4.0}
-        if self.filter.causal:
-            return ahead
-        seconds = [
-            reach[f.name] * getattr(self.filter, f.name) for f in fields(self.filter) if f.name in reach
-        ]
-        return ahead + math.ceil(seconds[0] * fps) if seconds else math.inf
+        return self.max_gap * fps + self.filter.ahead(fps)
 
     def __call__(self, motion: AnyMotion) -> AnyMotion:
         """The motion, steady; see :func:`steadypose.refine`."""
@@ -73,8 +65,7 @@ class Refiner:
 
     def describe(self) -> str:
         """The filter with its parameters, as it stands in a history."""
-        parameters = ", ".join(f"{f.name}={getattr(self.filter, f.name):g}" for f in fields(self.filter))
-        return f"{self.filter.name}({parameters})"
+        return self.filter.describe()
 
     def _positions(self, seq: PoseSequence) -> PoseSequence:
         if "positions" not in self.filter.handles:

@@ -9,9 +9,10 @@ averaging", section 5), and they commute with any rotation of the body or the ca
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from functools import partial
 from typing import Any, ClassVar
 
@@ -35,6 +36,12 @@ def _parameter(default: float, low: float, high: float, unit: str, help: str) ->
     return field(default=default, metadata={"range": (low, high), "unit": unit, "help": help})
 
 
+def _setting(help: str, shown: str) -> dict[str, str]:
+    """Of a dataclass field that is not searched, and that its class checks; ``shown`` stands for its
+    default."""
+    return {"unit": "", "help": help, "shown": shown}
+
+
 @dataclass(frozen=True)
 class Filter(ABC):
     """What all filters have in common: parameters checked at construction, and ``smooth``."""
@@ -44,7 +51,7 @@ class Filter(ABC):
     handles: ClassVar[tuple[str, ...]] = ("positions", "rotations")
 
     def __post_init__(self) -> None:
-        for f in fields(self):
+        for f in tunable(self):
             value = getattr(self, f.name)
             zero_ok = f.metadata["unit"] == "" and f.type != "int"
             number = isinstance(value, int | float | np.number) and np.isfinite(value)
@@ -53,6 +60,18 @@ class Filter(ABC):
                 raise DataError(f"{self.name}: expected {f.name} above 0{unit}, found {value!r}")
             if f.type == "int" and int(value) != value:
                 raise DataError(f"{self.name}: expected a whole number for {f.name}, found {value!r}")
+
+    def describe(self) -> str:
+        """The filter with its parameters, as it stands in a history."""
+        return f"{self.name}({', '.join(f'{f.name}={getattr(self, f.name):g}' for f in fields(self))})"
+
+    def ahead(self, fps: float) -> float:
+        """Frames of future that a frame's result may depend on; infinite if all of them."""
+        if self.causal:
+            return 0.0
+        reach = {"window": 0.5, "sigma": 4.0}
+        seconds = [reach[f.name] * getattr(self, f.name) for f in fields(self) if f.name in reach]
+        return math.ceil(seconds[0] * fps) if seconds else math.inf
 
     @abstractmethod
     def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
@@ -313,7 +332,18 @@ METHODS: dict[str, type[Filter]] = {
 }
 
 
-def make_filter(method: str, **parameters: float) -> Filter:
+def tunable(filter_: Filter | type[Filter]) -> list[Field[Any]]:
+    """The parameters that are numbers with a range to search; the others choose a network or its speed."""
+    return [f for f in fields(filter_) if "range" in f.metadata]
+
+
+def default_text(parameter: Field[Any]) -> str:
+    """A parameter's default, for people."""
+    shown: str = parameter.metadata.get("shown", "")
+    return shown or f"{parameter.default:g}"
+
+
+def make_filter(method: str, **parameters: Any) -> Filter:
     """The filter of that name with these parameters.
 
     Raises

@@ -14,7 +14,7 @@ from steadypose.errors import DataError
 from steadypose.metrics._align import align, is_targets
 from steadypose.metrics._match import match, pooled
 from steadypose.refine._refiner import Refiner
-from steadypose.refine.filters import make_filter
+from steadypose.refine.filters import make_filter, tunable
 from steadypose.rotations import forward_kinematics
 from steadypose.sequence import BodyMotion, Motion, PoseSequence
 
@@ -32,14 +32,14 @@ class Trial:
     Parameters
     ----------
     params
-        All of the method's parameters.
+        The method's parameters: all that are numbers, others where they were given.
     error
         MPJPE, mm in 3D and the data's unit in 2D; for rotations MPJAE in degrees.
     accel
         Acceleration error of the same, per frame².
     """
 
-    params: Mapping[str, float]
+    params: Mapping[str, Any]
     error: float
     accel: float
 
@@ -65,7 +65,7 @@ class Tuning:
     """
 
     method: str
-    params: Mapping[str, float]
+    params: Mapping[str, Any]
     best: Trial
     trials: tuple[Trial, ...]
     before: metrics.Evaluation
@@ -74,7 +74,10 @@ class Tuning:
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        values = ", ".join(f"{name}={value:.4g}" for name, value in self.params.items())
+        values = ", ".join(
+            f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+            for name, value in self.params.items()
+        )
         found = f"error {self.best.error:.4g}, accel {self.best.accel:.4g}"
         return "\n".join([f"{self.method}({values}): {found}; {len(self.trials)} tried", *self.notes])
 
@@ -140,13 +143,13 @@ def tune(
     motions, truths = _pairs(motion, truth)
     around = {f.name for f in fields(Refiner)} - {"filter"}
     options = {name: value for name, value in fixed.items() if name in around}
-    given = {name: float(value) for name, value in fixed.items() if name not in around}
+    given = {name: value for name, value in fixed.items() if name not in around}
     space = _Space.of(method, given, dict(bounds or {}))
 
     untouched = _score(motions, truths)[0]
-    tried: dict[tuple[float, ...], Trial] = {}
+    tried: dict[tuple[Any, ...], Trial] = {}
 
-    def attempt(params: dict[str, float]) -> Trial:
+    def attempt(params: dict[str, Any]) -> Trial:
         key = tuple(params.values())
         if key not in tried:
             try:
@@ -168,8 +171,12 @@ def tune(
             return not within, trial.accel if within else trial.error
         return False, trial.error
 
+    first = make_filter(method, **given)
+    numbers = {f.name for f in tunable(first)}
     start = {
-        f.name: float(getattr(make_filter(method, **given), f.name)) for f in fields(make_filter(method))
+        f.name: float(getattr(first, f.name)) if f.name in numbers else given[f.name]
+        for f in fields(first)
+        if f.name in numbers or f.name in given
     }
     best = min((_climb(space, start | whole, attempt, rank) for whole in space.whole_numbers()), key=rank)
     notes = [WARNING]
@@ -202,9 +209,8 @@ class _Space:
     values: Mapping[str, tuple[float, ...]]
 
     @classmethod
-    def of(cls, method: str, fixed: Mapping[str, float], bounds: dict[str, tuple[float, float]]) -> _Space:
-        filter_ = make_filter(method, **fixed)
-        known = {f.name: f for f in fields(filter_)}
+    def of(cls, method: str, fixed: Mapping[str, Any], bounds: dict[str, tuple[float, float]]) -> _Space:
+        known = {f.name: f for f in tunable(make_filter(method, **fixed))}
         ranges: dict[str, tuple[float, float]] = {}
         values: dict[str, tuple[float, ...]] = {}
         for name in bounds:
@@ -231,8 +237,8 @@ class _Space:
 
 def _climb(
     space: _Space,
-    start: dict[str, float],
-    attempt: Callable[[dict[str, float]], Trial],
+    start: dict[str, Any],
+    attempt: Callable[[dict[str, Any]], Trial],
     rank: Callable[[Trial], tuple[bool, float]],
 ) -> Trial:
     """The best trial that coordinate-wise search reaches from ``start``."""

@@ -203,14 +203,13 @@ def normalise(windows: Floats, spec: WindowSpec, size: Floats | None = None) -> 
         return np.array(windows, order="C"), np.zeros((*shape, 1), dtype), np.ones((*shape, 1), dtype)
     length = windows.shape[-1]
     offset: Floats = (np.einsum("...t->...", windows) / dtype.type(length))[..., None]
+    centred: Floats = np.subtract(windows, offset, order="C")
     if spec.normalisation == "window":
-        centred = windows - offset
         square = np.einsum("...t,...t->...", centred, centred) / dtype.type(length)
         scale = np.maximum(np.sqrt(square), dtype.type(STILL))[..., None]
+    elif size is None:
+        raise DataError("expected the size of the body for normalisation 'body', found none")
     else:
-        if size is None:
-            raise DataError("expected the size of the body for normalisation 'body', found none")
-        centred = windows - offset
         scale = np.broadcast_to(np.asarray(size / BODY, dtype), shape)[..., None]
     centred *= dtype.type(1) / scale
     return centred, offset, scale
