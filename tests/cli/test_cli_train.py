@@ -30,6 +30,27 @@ epochs = 2
 accelerator = "cpu"
 """
 
+REFINER = """
+task = "refine"
+[window]
+length = 8
+step = 4
+rate = 120
+[network]
+kind = "smoothnet"
+hidden = 8
+inner = 4
+blocks = 1
+[data]
+rates = [120]
+detector = 0
+[trainer]
+batch = 64
+epochs = 2
+epoch_steps = 5
+accelerator = "cpu"
+"""
+
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -49,6 +70,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("STEADYPOSE_DATA", raising=False)
     (tmp_path / "tiny.toml").write_text(CONFIG)
+    (tmp_path / "refiner.toml").write_text(REFINER)
     lines = ["path,source,licence,fps,frames,seconds,joints,label,unit_cm,rest_rows"]
     for name in ("08_01", "03_01"):  # CMU's subject 03 is for validation
         path = tmp_path / "motion" / "mocap" / "cmu" / f"{name}.bvh"
@@ -76,6 +98,24 @@ def test_a_training_from_motion_capture_to_a_network(run: Run, here: Path) -> No
     assert Network(here / "runs" / "tiny" / "best.onnx").name == "tiny"
 
 
+def test_a_task_makes_it_a_refining_network(run: Run, here: Path) -> None:
+    code, out, err = run("train", "refiner.toml", "--data", here / "motion", "--set", "loss.acceleration=1")
+    assert code == 0, err
+    assert out == "runs/refiner/best.safetensors\n"
+    assert "smoothnet: 220 parameters; at most 2 epochs of 5 steps" in err
+    assert err.count("of the input's (best position") == 2
+    network, card = checkpoints.load(here / out.strip())
+    assert network.spec.length == 8
+    assert card["trained_on"]["names"] == ["cmu/08_01"]
+    assert card["split"] == {"train": ["cmu 08"], "validation": ["cmu 03"]}
+    assert card["config"]["task"] == "refine"
+    assert card["config"]["loss"]["acceleration"] == 1
+    assert str(here) not in json.dumps(card)
+    code, _, err = run("train", "refiner.toml", "--data", here / "motion", "--resume", "-q")
+    assert code == 1
+    assert "expected the loss it was begun with, found another" in err
+
+
 def test_going_on_needs_a_training_and_a_training_is_not_overwritten(run: Run, here: Path) -> None:
     code, _, err = run("train", "tiny.toml", "--data", "motion", "-o", "mine", "--resume")
     assert (code, err) == (1, "steadypose: mine: expected a training to go on with, found none\n")
@@ -96,6 +136,8 @@ def test_going_on_needs_a_training_and_a_training_is_not_overwritten(run: Run, h
         (("tiny.toml", "--set", "trainer.epoch=3"), "trainer.epoch: expected 'epochs', found an unknown key"),
         (("tiny.toml", "--set", "epochs"), "expected a change such as optimiser.rate=1e-3, found 'epochs'"),
         (("tiny.toml",), "STEADYPOSE_DATA"),
+        (("refiner.toml",), "STEADYPOSE_DATA"),
+        (("tiny.toml", "--set", "task=denoise"), "task: expected 'lift' or 'refine', found 'denoise'"),
         (("tiny.toml", "--data", "nowhere"), "nowhere"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The loss against the paper's sums, written out."""
+"""Losses against the papers' sums, written out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from steadypose.lift._spec import H36M17
-from steadypose.train.losses import LiftingLoss, joint_weights
+from steadypose.train.losses import LiftingLoss, RefineLoss, joint_weights
 
 NAMES = {
     "paper": {"knee": 2.5, "elbow": 2.5, "wrist": 4.0, "ankle": 4.0},
@@ -53,3 +53,40 @@ def test_one_frame_or_no_factor_leaves_the_mean_squared_error():
 
 def test_its_weights_are_no_part_of_a_checkpoint():
     assert not LiftingLoss(H36M17).state_dict()
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_the_loss_of_refining_is_the_papers(norm):
+    rng = np.random.default_rng(0)
+    refined, truth = rng.normal(size=(2, 5, 3, 9))
+    power = {"l1": 1, "l2": 2}[norm]
+    position = sum(
+        abs(refined[n, c, t] - truth[n, c, t]) ** power for n in range(5) for c in range(3) for t in range(9)
+    ) / (5 * 3 * 9)  # fmt: skip
+
+    def bend(x, n, c, t):
+        return x[n, c, t] - 2 * x[n, c, t - 1] + x[n, c, t - 2]
+
+    acceleration = sum(
+        abs(bend(refined, n, c, t) - bend(truth, n, c, t))
+        for n in range(5) for c in range(3) for t in range(2, 9)
+    ) / (5 * 3 * 7)  # fmt: skip
+    given = torch.from_numpy(refined), torch.from_numpy(truth)
+    for a, b, share in ((1, 0.1, 1.0), (0.5, 0, 1.0), (0, 3, 0.25)):
+        loss = RefineLoss(position=a, acceleration=b, norm=norm)
+        assert float(loss(*given, share=share)) == pytest.approx(a * position + share * b * acceleration)
+
+
+def test_windows_may_count_differently():
+    refined, truth = torch.randn(2, 4, 9, generator=torch.Generator().manual_seed(0))
+    loss = RefineLoss()
+    each = torch.stack([loss(refined[n], truth[n]) for n in range(4)])
+    weights = torch.tensor([0.0, 1.0, 2.0, 0.5])
+    assert float(loss(refined, truth, weights=weights)) == pytest.approx(float((each * weights).mean()))
+
+
+def test_two_frames_have_no_acceleration():
+    refined, truth = torch.randn(2, 4, 2, generator=torch.Generator().manual_seed(0))
+    assert float(RefineLoss(acceleration=100)(refined, truth)) == pytest.approx(
+        float((refined - truth).abs().mean())
+    )

@@ -1,4 +1,4 @@
-"""Batches and learning rates."""
+"""Batches, learning rates, and the average of weights."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_pairs import pairs
+from synthetic_trajectories import curves
 
 from steadypose.lift._spec import LiftSpec
+from steadypose.train._batches import shuffled
+from steadypose.train._module import average
 from steadypose.train.config import OptimiserConfig
 from steadypose.train.module import Batches, InOrder, rate_factor
 
@@ -97,3 +100,80 @@ def test_other_schedules_rise_and_fall():
     cycle = OptimiserConfig(schedule="one-cycle", warmup=0.5)
     assert [rate_factor(cycle, 0, p) for p in (0, 0.5, 1)] == pytest.approx([0.04, 1, 0])
     assert rate_factor(OptimiserConfig(schedule="constant"), 10**6, 1) == 1
+
+
+def test_a_rate_that_falls_after_every_epoch():
+    o = OptimiserConfig(schedule="epoch", decay=0.95)
+    assert [rate_factor(o, 99, 0.5, epoch) for epoch in (0, 1, 10)] == pytest.approx([1, 0.95, 0.95**10])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 3000), st.lists(st.integers(0, 2**40), min_size=1, max_size=3))
+def test_a_shuffle_has_everything_once(count, seed):
+    found = shuffled(np.arange(count), count, seed)
+    assert sorted(found.tolist()) == list(range(count))
+
+
+@given(st.integers(1, 2**62), st.integers(0, 9), st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_any_place_of_a_shuffle_can_be_asked_for(count, seed, shares):
+    places = np.array([min(int(s * count), count - 1) for s in shares])
+    together = shuffled(places, count, [seed])
+    assert together.tolist() == [
+        int(shuffled(places[n : n + 1], count, [seed])[0]) for n in range(len(places))
+    ]
+    assert ((together >= 0) & (together < count)).all()
+
+
+def test_a_shuffle_of_many_looks_like_chance():
+    count = 10**8
+    found = shuffled(np.arange(100_000), count, [0, 0])
+    share = np.histogram(found, bins=20, range=(0, count))[0] / len(found)
+    assert np.abs(share - 0.05).max() < 0.004  # six deviations
+    assert abs(np.corrcoef(found[:-1], found[1:])[0, 1]) < 0.02
+    other = shuffled(np.arange(100_000), count, [0, 1])
+    assert abs(np.corrcoef(found, other)[0, 1]) < 0.02
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 30), st.integers(1, 12), st.integers(0, 6))
+def test_epochs_of_a_number_of_steps_go_on_through_all_windows(world, batch, steps, epoch):
+    windows = len(PAIRS)
+    shares = [Batches(lambda n: PAIRS, batch, 1, rank, world, steps) for rank in range(world)]
+    size = shares[0].batch * world
+    assert {len(b) for b in shares} == {steps}
+    seen = np.concatenate(
+        [np.stack([b.order(windows, e) for b in shares], 1).ravel() for e in range(epoch + 1)]
+    )
+    assert len(seen) == size * steps * (epoch + 1)
+    for at in range(0, len(seen) - windows + 1, windows):  # every pass has all of them
+        assert len(set(seen[at : at + windows].tolist())) == windows
+    rest = seen[len(seen) // windows * windows :]
+    assert len(set(rest.tolist())) == len(rest)
+
+
+def test_batches_of_curves_leave_out_what_there_is_not():
+    source = curves()
+    b = Batches(lambda n: source, 50, 0, steps=7)
+    found = list(b)
+    assert len(found) == 7
+    order = b.order(len(source), 0)
+    for n, (x, y, context) in enumerate(found):
+        expected = source.batch(order[n * 50 : n * 50 + 50])
+        assert torch.equal(x, torch.from_numpy(expected[0]))
+        assert torch.equal(y, torch.from_numpy(expected[1]))
+        assert context is None
+
+
+def test_an_average_follows_by_its_share():
+    torch.manual_seed(0)
+    old, new = (torch.nn.BatchNorm1d(4) for _ in range(2))
+    new(torch.randn(9, 4))
+    before = {k: v.clone() for k, v in old.state_dict().items()}
+    average(old, new, 0.75)
+    for k, v in old.state_dict().items():
+        moved = (
+            new.state_dict()[k]
+            if k == "num_batches_tracked"
+            else 0.75 * before[k] + 0.25 * new.state_dict()[k]
+        )
+        torch.testing.assert_close(v, moved)

@@ -46,8 +46,8 @@ class RefineData:
     licence
         ``"permissive"``: only motion that may be used commercially; ``"any"``.
     noise
-        ``"estimator"``: :func:`estimated`. ``"gaussian"``: independent in every frame, as in SmoothNet's
-        supplement, table 10.
+        ``"estimator"``: errors that last, as estimators make them (:func:`estimated`). ``"gaussian"``:
+        independent in every frame, as in SmoothNet's supplement, table 10.
     dims
         Axes: 3, 2, or ``"mixed"``: either, for every piece.
     rates
