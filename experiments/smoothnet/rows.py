@@ -96,19 +96,7 @@ ROWS = {
         Row("detector", "detector", ("detector", "fcn", "seq2seq", GAUSSIAN, *STREAMS)),
         Row("seq2seq", "seq2seq", ("seq2seq", "fcn", "detector", GAUSSIAN, *NEVER_SEEN, *STREAMS)),
         Row("deepmimic", folder="deepmimic", tests=("fcn", "fcn/bandai1", "fcn/sie", *STREAMS)),
-        *(
-            replace(BASE, name=f"tcn_{n}", network={**_TCN, "receptive": n}, length=length,
-                    batch=BATCH * LENGTH // length, rate=DEEPER, tests=("fcn", "fcn+apart"))
-            for n, length in ((27, 32), (81, 81), (243, 243))
-        ),
-        replace(BASE, name="transformer", tests=("fcn", "fcn+apart"), batch=BATCH // 2, rate=DEEPER,
-                network={"kind": "transformer", "width": 32, "heads": 4, "inner": 64, "blocks": 2}),
-        replace(BASE, name="spatiotemporal", tests=("fcn",), batch=48, steps=500, rate=DEEPER,
-                network={"kind": "spatiotemporal", "channels": 48, "width": 64, "inner": 128, "blocks": 2}),
         *(replace(BASE, name=f"length_{n}", length=n, tests=("fcn",)) for n in LENGTHS),
-        replace(BASE, name="large", network=LARGE, tests=("fcn",), steps=STEPS // 2, rate=DEEPER),
-        replace(BASE, name="motion_aware", network={"kind": "motion_aware", "dropout": 0.0}, tests=("fcn",),
-                steps=STEPS // 2, rate=DEEPER),
         *(
             Row(f"gaussian{d}d-{p}-{s}", f"gaussian{d}d-{p}-{s}",
                 tests=(f"gaussian{d}d-{p}-{s}",) + (
@@ -126,6 +114,21 @@ ROWS = {
         replace(BASE, name="norm_sequence", prepared="sequence", tests=("fcn", "seq2seq", "detector")),
         replace(BASE, name="norm_truth", prepared="sequence, truth", tests=("fcn", "seq2seq", "detector")),
         replace(BASE, name="norm_window", normalisation="window", tests=("fcn", "seq2seq", "detector")),
+        # The slow ones last.
+        replace(BASE, name="large", network=LARGE, tests=("fcn",), steps=STEPS // 2, rate=DEEPER),
+        replace(BASE, name="motion_aware", network={"kind": "motion_aware", "dropout": 0.0}, tests=("fcn",),
+                steps=STEPS // 2, rate=DEEPER),
+        *(
+            replace(BASE, name=f"tcn_{n}", network={**_TCN, "receptive": n}, length=length,
+                    batch=BATCH * LENGTH // length, steps=STEPS // 2, rate=DEEPER,
+                    tests=("fcn", "fcn+apart"))
+            for n, length in ((27, 32), (81, 81), (243, 243))
+        ),
+        replace(BASE, name="transformer", tests=("fcn", "fcn+apart"), batch=BATCH // 2, steps=STEPS // 2,
+                rate=DEEPER,
+                network={"kind": "transformer", "width": 32, "heads": 4, "inner": 64, "blocks": 2}),
+        replace(BASE, name="spatiotemporal", tests=("fcn",), batch=48, steps=STEPS // 2, rate=DEEPER,
+                network={"kind": "spatiotemporal", "channels": 48, "width": 64, "inner": 128, "blocks": 2}),
     )
 }  # fmt: skip
 TRAINED = tuple(ROWS)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from claims import CLAIMS, verdict
-from tables import METRICS, TABLES, Table
+from tables import METRICS, TABLES, Table, called
 from writing import markdown, save_json, save_text, spread
 
 NOTE = """\
@@ -72,7 +72,7 @@ def summarise(folder: Path, out: Path, command: str, only: str | None = None) ->
     """
     scores, files = collect(folder)
     of = values(scores)
-    shown = {n: t for n, t in TABLES.items() if only is None or n == only.upper().removeprefix("TABLE")}
+    shown = TABLES if only is None else {called(only): TABLES[called(only)]}
     claims = []
     for claim in CLAIMS:
         if claim.table in shown:

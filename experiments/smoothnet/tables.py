@@ -17,6 +17,7 @@ METRICS = {
     "accel_1": "Accel-1 %",
     "mpjve": "MPJVE", "peak_speed": "peak speed", "lag": "lag, frames", "fps": "frames a second",
 }  # fmt: skip
+PART_OF = {"S1": "S2", "S4": "3", "S5": "3", "S8": "S7", "FIGURE 8": "8", "FIG8": "8"}
 USUAL = ("accel", "mpjpe", "pa_mpjpe")
 
 
@@ -79,6 +80,21 @@ class Needed:
     kinds: tuple[str, ...] = field(default=("fcn",))
 
 
+def called(number: str) -> str:
+    """The table's own number: S4 is part of 3, for instance.
+
+    Raises
+    ------
+    SteadyposeError
+        If there is no such table.
+    """
+    key = number.strip().upper()
+    key = PART_OF.get(key, key)
+    if key not in TABLES:
+        raise SteadyposeError(f"expected a table among {', '.join(TABLES)}, found {number!r}")
+    return key
+
+
 def needed(number: str) -> Needed:
     """Rows and recordings of a table.
 
@@ -87,9 +103,7 @@ def needed(number: str) -> Needed:
     SteadyposeError
         If there is no such table.
     """
-    key = number.upper().removeprefix("TABLE").strip(" _-")
-    if key not in TABLES:
-        raise SteadyposeError(f"expected a table among {', '.join(TABLES)}, found {number!r}")
+    key = called(number)
     rows = TABLES[key].rows
     fixed = [r for r in FIXED if r in rows]
     trained = [r for r in rows if r in ROWS]
@@ -176,16 +190,14 @@ TABLES: dict[str, Table] = {
                          Line("motion-aware SmoothNet", "motion_aware@fcn")],
         },
         _WIDE, said="The paper: VIBE on AIST++. Here: the FCN's output. Parameters of the filters were "
-        "chosen on the "
-        "validation clips, \"comparable\" by SmoothNet's Accel there. Frames a second: one body of 16 "
-        "joints, one thread "
-        "of a busy machine; benchmarks/ has the measured ones.",
+        "chosen on the validation clips, \"comparable\" by SmoothNet's Accel there. Frames a second: one "
+        "body of 16 joints, one thread of a busy machine; benchmarks/ has the measured ones.",
     ),
     "2": Table(
         "SmoothNet behind 2D and 3D estimators, and their worst hundredth of frames",
         {
-            "2D": [Line("detector", "input@detector"), Line("detector, with SmoothNet (trained on it)",
-            "detector@detector"),
+            "2D": [Line("detector", "input@detector"),
+                   Line("detector, with SmoothNet (trained on it)", "detector@detector"),
                    Line("detector, with SmoothNet (trained on the FCN, 3D)", "base@detector")],
             "3D": [Line("FCN", "input@fcn", (19.17, 54.55, 42.20, 161.00, 40.03)),
                    Line("FCN, with SmoothNet", "base@fcn", (1.03, 52.72, 40.92, 151.08, 1.52)),
@@ -195,8 +207,8 @@ TABLES: dict[str, Table] = {
         _WORST, ("fcn", "seq2seq", "detector"), "SmoothNet is trained on the FCN, as in the paper.",
     ),
     "3": Table(
-        "SmoothNet behind estimators on motion that nothing was trained on, and their worst hundredth (also "
-        "S4, S5)",
+        "SmoothNet behind estimators on motion that nothing was trained on, and their worst hundredth "
+        "(also S4, S5)",
         {
             _TESTED_ON[test]: [Line("FCN", f"input@{test}"), Line("FCN, with SmoothNet", f"base@{test}"),
                                Line("FCN, with SmoothNet trained on sequence-to-sequence", f"seq2seq@{test}")]
@@ -223,16 +235,16 @@ TABLES: dict[str, Table] = {
             ],
             "windows one frame apart": [
                 Line("TCN (27)", "tcn_27@fcn"), Line("TCN (81)", "tcn_81@fcn", (8.71, 99.54, 71.80)),
-                Line("TCN (243)", "tcn_243@fcn"), Line("Transformer", "transformer@fcn", (6.15, 99.30,
-                      71.89)),
+                Line("TCN (243)", "tcn_243@fcn"),
+                Line("Transformer", "transformer@fcn", (6.15, 99.30, 71.89)),
                 Line("spatio-temporal", "spatiotemporal@fcn"),
                 Line("SmoothNet", "base@fcn", (4.15, 97.47, 69.67)),
                 Line("SmoothNet, windows weighted by a bell", "base@fcn+hann"),
             ],
         },
-        said="TCNs have windows of 32, 81 and 243 frames; as many frames in a batch as SmoothNet has, and "
-        "as many steps. "
-        "The spatio-temporal network (all channels of a body together) is not in the paper.",
+        said="TCNs have windows of 32, 81 and 243 frames, and as many frames in a batch as SmoothNet has. They, "
+        "the Transformer and the spatio-temporal network (all channels of a body together; not in the "
+        "paper) are trained for half as many steps, which took longer than SmoothNet's.",
     ),
     "5": Table(
         "Window size",
@@ -248,8 +260,8 @@ TABLES: dict[str, Table] = {
     "8": Table(
         "Basic and motion-aware (Figure 8)",
         {"": [Line("what comes in", "input@fcn"), Line("basic, 512/128/3", "large@fcn"),
-              Line("motion-aware", "motion_aware@fcn"), Line("basic, 512/16/1, twice the steps",
-                    "base@fcn")]},
+              Line("motion-aware", "motion_aware@fcn"),
+              Line("basic, 512/16/1, twice the steps", "base@fcn")]},
         _WORST, said="Curves over epochs: figure_8.png.",
     ),
     "S2": Table(
@@ -257,38 +269,35 @@ TABLES: dict[str, Table] = {
         {
             "lifters": [Line("one frame", "strategies@one frame", (19.17, 54.55)),
                         Line("five frames", "strategies@five frames", (5.07, 50.13)),
-                        Line("five frames, temporal loss", "strategies@five frames, temporal loss", (4.12,
-                              51.48)),
-                        Line("one frame and SmoothNet, trained together", "strategies@together", (2.78,
-                              52.65)),
-                        Line("… with acceleration loss", "strategies@together, acceleration loss", (2.87,
-                              52.18)),
-                        Line("… and a loss between the two", "strategies@together, loss between, "
-                        "acceleration loss",
-                             (2.69, 50.94))],
+                        Line("five frames, temporal loss", "strategies@five frames, temporal loss",
+                             (4.12, 51.48)),
+                        Line("one frame and SmoothNet, trained together", "strategies@together",
+                             (2.78, 52.65)),
+                        Line("… with acceleration loss", "strategies@together, acceleration loss",
+                             (2.87, 52.18)),
+                        Line("… and a loss between the two",
+                             "strategies@together, loss between, acceleration loss", (2.69, 50.94))],
             "SmoothNet behind": [
                 Line("one frame → SmoothNet", "strategies@one frame → SmoothNet", (1.03, 52.72)),
                 Line("five frames → SmoothNet", "strategies@five frames → SmoothNet", (0.88, 50.04)),
-                Line("five frames, temporal loss → SmoothNet", "strategies@five frames, temporal loss → "
-                "SmoothNet")],
+                Line("five frames, temporal loss → SmoothNet",
+                     "strategies@five frames, temporal loss → SmoothNet")],
         },
         ("accel", "mpjpe", "pa_mpjpe", "mpjve"), ("fcn", "detector"),
         "Lifters alone are rows of experiments/hossain_little: `fcn`, `no_temporal`, `seq2seq`. Together: "
-        "1,000 steps of "
-        "32 windows of 32 frames on CMU's clips. The paper's temporal lifter sees 27 frames, ours five, and "
-        "its own "
-        "together-rows have the temporal lifter.",
+        "1,000 steps of 32 windows of 32 frames on CMU's clips. The paper's temporal lifter sees 27 "
+        "frames, ours five, and its own together-rows have the temporal lifter.",
     ),
     "S3": Table(
         "Filters against SmoothNet, 2D (3D: Table 1)",
         {
             "": [Line("what comes in", "input@detector", (2.91, 6.67, 5.18))],
             "filters at their lowest MPJPE": _filters("detector", "lowest", {
-                "one_euro": (0.51, 7.86, 5.47), "savgol": (0.20, 6.52, 4.99), "gaussian": (0.51, 6.55,
-                5.00)}),
+                "one_euro": (0.51, 7.86, 5.47), "savgol": (0.20, 6.52, 4.99),
+                "gaussian": (0.51, 6.55, 5.00)}),
             "filters at an Accel comparable to SmoothNet's": _filters("detector", "comparable", {
-                "one_euro": (0.19, 9.21, 6.01), "savgol": (0.15, 8.23, 5.89), "gaussian": (0.14, 6.73,
-                4.99)}),
+                "one_euro": (0.19, 9.21, 6.01), "savgol": (0.15, 8.23, 5.89),
+                "gaussian": (0.14, 6.73, 4.99)}),
             "networks": [Line("SmoothNet (trained on it)", "detector@detector", (0.14, 6.45, 4.96)),
                          Line("SmoothNet (trained on the FCN, 3D)", "base@detector")],
         },
@@ -309,15 +318,14 @@ TABLES: dict[str, Table] = {
                 Line("SmoothNet", "refinenet@refinenet → SmoothNet", (7.21, 91.78, 65.06))],
         },
         said="The paper: TPoseNet on MuPoTS-3D, where RefineNet was trained on data of the same kind and "
-        "places people in "
-        "space. Here it has relative positions and the detector's confidence.",
+        "places people in space. Here it has relative positions and the detector's confidence.",
     ),
     "S7": Table(
         "Transfer across modalities: from 3D positions to rotations, to 2D, and back (Tables S7 and S8)",
         _transfer(("detector", "fcn")) | {
             "tested on joint rotations, 6D": [
-                Line("what comes in", "input@rotations-6d"), Line("trained on 6D",
-                      "rotations-6d@rotations-6d"),
+                Line("what comes in", "input@rotations-6d"),
+                Line("trained on 6D", "rotations-6d@rotations-6d"),
                 Line("trained on 3D positions", "rotations-3d@rotations-6d")]
         },
         kinds=("fcn", "seq2seq", "detector", "rotations"),
@@ -327,15 +335,14 @@ TABLES: dict[str, Table] = {
         _transfer(("seq2seq", GAUSSIAN, *NEVER_SEEN, *STREAMS)), (*USUAL, "peak_speed", "lag"),
         ("fcn", "seq2seq", "detector"),
         "Keraal: three takes of one seated person, 30 frames a second, brought to 50 and back; truth: "
-        "Vicon, fitted to "
-        "the raw input. For `detector` the network sees pictures from -1 to 1, for 3D metres.",
+        "Vicon, fitted to the raw input. For `detector` the network sees pictures from -1 to 1, for 3D "
+        "metres.",
     ),
     "S10": Table(
         "Gaussian noise",
         {"3D, mm": _noise(3), "2D, px": _noise(2)}, ("accel", "mpjpe"), ("fcn", "detector"),
-        "Each coordinate is hit by itself with probability p: that gives the paper's own inputs. In 2D half "
-        "of the σ it "
-        "names does: its pictures go from -1 to 1, that is two units for 1000 pixels.",
+        "Each coordinate is hit by itself with probability p: that gives the paper's own inputs. In 2D "
+        "half of the σ it names does: its pictures go from -1 to 1, that is two units for 1000 pixels.",
     ),
     "S11": Table(
         "Losses",
@@ -355,8 +362,8 @@ TABLES: dict[str, Table] = {
               Line("3D positions", "rotations-3d@rotations-3d", (6.30, 86.39, 50.60))]},
         kinds=("rotations",),
         said="The paper: EFT on 3DPW. Here noise is made, white and slow, on joint rotations of SMPL's "
-        "skeleton as seen by "
-        "a camera; all bodies have the same lengths; errors are those of joints by forward kinematics.",
+        "skeleton as seen by a camera; all bodies have the same lengths; errors are those of joints by "
+        "forward kinematics.",
     ),
     "S13": Table(
         "Across modalities",
@@ -376,16 +383,15 @@ TABLES: dict[str, Table] = {
                 Line("of each clip, out by the truth's", f"norm_truth@{test}", paper[3]),
                 Line("of each window (steadypose's own)", f"norm_window@{test}")]
             for test, paper in {
-                "fcn": ((32.71, 90.32, 52.19), (5.80, 85.16, 50.31), (5.82, 88.21, 51.06), (5.80, 61.65,
-                44.28)),
-                "seq2seq": ((6.76, 86.46, 52.67), (5.91, 86.04, 52.42), (6.00, 86.34, 52.87), (5.92, 68.51,
-                49.15)),
+                "fcn": ((32.71, 90.32, 52.19), (5.80, 85.16, 50.31), (5.82, 88.21, 51.06),
+                        (5.80, 61.65, 44.28)),
+                "seq2seq": ((6.76, 86.46, 52.67), (5.91, 86.04, 52.42), (6.00, 86.34, 52.87),
+                            (5.92, 68.51, 49.15)),
                 "detector": ((), (), (), ()),
             }.items()
         },
         kinds=("fcn", "seq2seq", "detector"),
-        said="The paper: EFT, and TCMR in place of sequence-to-sequence, on 3DPW. The mean and deviation of "
-        "the truth are "
-        "not known in use: an upper bound.",
+        said="The paper: EFT, and TCMR in place of sequence-to-sequence, on 3DPW. The mean and deviation "
+        "of the truth are not known in use: an upper bound.",
     ),
 }  # fmt: skip

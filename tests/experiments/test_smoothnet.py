@@ -75,6 +75,7 @@ def test_lines_of_the_paper_are_no_longer_than_the_table():
 def test_a_table_names_all_it_needs():
     assert set(tables.needed("5").trained) == {"base", *(f"length_{n}" for n in rows.LENGTHS)}
     assert tables.needed("s3").trained[:1] == ("base",)
+    assert tables.needed("S4") == tables.needed("3") and tables.called("fig8") == "8"
     assert "filters" in tables.needed("S6").fixed and "detector" in tables.needed("S6").trained
     assert "rotations" in tables.needed("S12").kinds
     with pytest.raises(SteadyposeError, match="expected a table among"):
