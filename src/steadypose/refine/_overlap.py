@@ -23,6 +23,7 @@ Values = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.floating[Any]]
 
 CHUNK = 512  # windows at a time: their activations stay in a core's cache
+CHANNELS = 16  # read together, which costs little more than one of them
 BLOCK = 1 << 20  # numbers of a stretch of all channels: 4 MB
 ENDS = 5  # frames whose line says where a short clip ends
 
@@ -77,11 +78,18 @@ def blocks(
 
 
 def parts(stretches: Iterable[tuple[slice, int, int]], channels: int) -> Iterator[Part]:
-    """About ``CHUNK`` windows each: all channels of a stretch, then the next stretch."""
+    """All channels of a stretch, some at a time, then the next stretch."""
     for rows, windows, settled in stretches:
-        together = max(1, CHUNK // windows)
+        together = max(CHANNELS, CHUNK // windows)
         for c in range(0, channels, together):
             yield Part(rows, windows, settled, slice(c, min(c + together, channels)))
+
+
+def chunks(channels: int, windows: int) -> Iterator[slice]:
+    """Channels whose windows are about ``CHUNK``, some at a time."""
+    together = max(1, CHUNK // windows)
+    for c in range(0, channels, together):
+        yield slice(c, min(c + together, channels))
 
 
 def in_order(

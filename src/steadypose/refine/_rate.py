@@ -197,7 +197,11 @@ def spline(values: Values, knots: Floats, at: Floats) -> Values:
             slope[1:-1] = parabola - before * slope[:-2] - behind * slope[2:]
     i = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, len(knots) - 2)
     u = ((at - knots[i]) / (knots[i + 1] - knots[i])).astype(np.float32)[:, None]
-    # Hermite's form, as what is off the straight line.
-    off = (1 - u) * (slope[i] - rise[i]) - u * (slope[i + 1] - rise[i])
-    out: Values = values[i] + h[i] * u * (rise[i] + (1 - u) * off)
+    # Hermite's form by powers of u, from the highest down.
+    start, end = h * slope[:-1], h * slope[1:]
+    rise *= h
+    out: Values = (start + end - 2 * rise)[i]
+    for power in (3 * rise - 2 * start - end, start, values):
+        out *= u
+        out += power[i]
     return out

@@ -22,6 +22,7 @@ from steadypose.refine._overlap import (
     Part,
     Rolling,
     blocks,
+    chunks,
     continued,
     grids,
     in_order,
@@ -323,12 +324,16 @@ def stream_curves(
     def refined(part: Part) -> Values:
         x = np.ascontiguousarray(read(part.rows, part.columns).T)
         windows = sliding_window_view(x, spec.length, axis=1)[:, ::stride]
-        given, offset, scale = normalise(windows, spec, size[part.columns, None])
-        about = None
-        if context is not None:
-            about = relative(context[part.columns, None], scale).reshape(-1, context.shape[1])
-        done = run(given.reshape(-1, spec.length), about).reshape(given.shape)
-        return overlap_sums(done, scale, offset, taper, stride)[:, : x.shape[1]]
+        out = np.empty_like(x)
+        for some in chunks(len(x), part.windows):
+            channels = slice(part.columns.start + some.start, part.columns.start + some.stop)
+            given, offset, scale = normalise(windows[some], spec, size[channels, None])
+            about = None
+            if context is not None:
+                about = relative(context[channels, None], scale).reshape(-1, context.shape[1])
+            done = run(given.reshape(-1, spec.length), about).reshape(given.shape)
+            out[some] = overlap_sums(done, scale, offset, taper, stride)[:, : x.shape[1]]
+        return out
 
     stretches = blocks(grids(frames, spec.length, stride), spec.length, stride, channels)
     sums = Rolling(channels)
