@@ -4,8 +4,7 @@ believed.
 A window is taken apart by a learned transform, every coefficient is multiplied by a gate between 0 and 1, and
 what passes is put together again. The gates are found from the sizes of all coefficients and from what is
 known of the whole curve (``refine/_context.py``): a Wiener filter that has seen how bodies move and how
-estimators err. How much of the result is taken in place of the input is decided by the curve as a whole, so
-that a clean one comes back as it is. There is nothing to set.
+estimators err. Clean curves pass, noise does not, and there is nothing to set.
 
 Three symmetries hold exactly, by the shape of the network: it is odd (a mirrored curve comes out mirrored),
 gates do not depend on signs, and a reversed window comes out reversed, because coefficients come in pairs
@@ -28,8 +27,6 @@ from steadypose.refine._context import SPANS
 __all__ = ["SteadyNet", "SteadyNetConfig"]
 
 _OPEN = 0.5  # of a gate before training: sigmoid(0.5) is 0.62
-_TAKEN = 3.0  # of the share of the result before training: sigmoid(3) is 0.95
-_SHARE = 16  # units that find that share
 _CONTEXT = 0.3  # logarithms of the context, of a few units, become numbers of about 1
 
 
@@ -85,9 +82,6 @@ class SteadyNet(nn.Module):
         self.block_biases = nn.ModuleList(_Even(c.context, c.hidden, 0.2) for _ in range(c.blocks))
         self.gates: nn.Module = _Mirrored(c.hidden, c.coefficients, 0.5)
         self.gate_biases: nn.Module = _Even(c.context, c.coefficients, 0.2, _OPEN)
-        self.share_hidden, self.share = nn.Linear(c.context, _SHARE), nn.Linear(_SHARE, 1)
-        nn.init.zeros_(self.share.weight)
-        nn.init.constant_(self.share.bias, _TAKEN)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         """Windows (N, C, length) and what is known of their curves (N, C, context) to windows of the same
@@ -99,8 +93,7 @@ class SteadyNet(nn.Module):
         for block, bias in zip(self.blocks, self.block_biases, strict=True):
             h = h + torch.relu(block(h) + bias(known))
         gates = torch.sigmoid(self.gates(h) + self.gate_biases(known))
-        share = torch.sigmoid(self.share(torch.relu(self.share_hidden(known))))  # (N, C, 1)
-        y: Tensor = x + share * (self.synthesis(gates * z) - x)
+        y: Tensor = self.synthesis(gates * z)
         return y
 
     def folded(self) -> SteadyNet:
