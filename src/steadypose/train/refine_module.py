@@ -46,6 +46,7 @@ class RefiningModule(TrainingModule):
         self.loss = RefineLoss(position=loss.position, acceleration=loss.acceleration, norm=loss.norm)
         self.ramp, self.relative = loss.ramp, loss.relative
         self.factors = {"position": loss.position, "acceleration": loss.acceleration}
+        self.labels = labels
         self.errors = Errors(labels, **self.factors)
 
     def loss_of(self, batch: Batch) -> Tensor:
@@ -64,11 +65,14 @@ class RefiningModule(TrainingModule):
 
     def on_validation_epoch_end(self) -> None:
         """Ratios to the input's errors, over all windows of all processes."""
+        if self.trainer.world_size > 1:
+            total = self.errors.total.to(self.device)
+            self.errors.total = self.trainer.strategy.reduce(total, reduce_op="sum").cpu()
         found = self.errors.compute()
         for name in ("position", "acceleration", "loss"):
             value = math.nan if found[name] is None else found[name]
             self.log(f"validation/{name}", value, sync_dist=False)
-        self.errors.reset()
+        self.errors = Errors(self.labels, **self.factors)
 
     def told(self, figures: Mapping[str, float], best: Mapping[str, float]) -> str:
         """Words for what a validation found, beside the best so far."""

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric
 
 from steadypose.data.trajectories import TrajectoryPairs
 from steadypose.train._batches import Batch, InOrder
@@ -60,8 +59,8 @@ class Labelled:
         return (*self.pairs.scaled_batch(which), labels)
 
 
-class Errors(Metric):
-    """Mean errors of every label, added up over batches and processes.
+class Errors:
+    """Mean errors of every label, added up over batches.
 
     Parameters
     ----------
@@ -69,16 +68,17 @@ class Errors(Metric):
         Their names.
     position, acceleration
         Factors of the loss, by which one network is better than another.
+
+    Attributes
+    ----------
+    total : Tensor of float64, shape (labels, 6)
+        Sums over windows: their number, the size of the motion in them, errors of position and acceleration
+        as refined, those of the input. Sums of several processes may be added.
     """
 
-    total: Tensor
-
     def __init__(self, labels: list[str], *, position: float = 1.0, acceleration: float = 1.0) -> None:
-        super().__init__()
         self.labels, self.factors = labels, (position, acceleration)
-        # A row a label: number of windows, size of the motion in them, errors of position and acceleration
-        # as refined, those of the input.
-        self.add_state("total", torch.zeros(len(labels), 6, dtype=torch.float64), dist_reduce_fx="sum")
+        self.total = torch.zeros(len(labels), 6, dtype=torch.float64)
 
     def update(self, refined: Tensor, truth: Tensor, given: Tensor, scale: Tensor, label: Tensor) -> None:
         """Add windows (items, …, length), normalised; their scale (items, …, 1) and label (items,)."""
@@ -86,9 +86,10 @@ class Errors(Metric):
         for x in (refined, given):
             error = (x - truth) * scale
             columns += [error.abs().mean(-1), _bend(error)]
-        rows = torch.stack(columns, -1).double()  # (items, …, 6)
+        rows = torch.stack(columns, -1).float()  # (items, …, 6)
         rows = rows.flatten(1, -2).sum(1) if rows.ndim > 2 else rows
-        self.total.index_add_(0, label, rows)
+        sums = rows.new_zeros(self.total.shape).index_add_(0, label, rows)
+        self.total += sums.cpu()  # not every device has float64
 
     def compute(self) -> dict[str, Any]:
         """What was found.
