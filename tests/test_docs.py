@@ -20,6 +20,10 @@ from typing import Any
 import pytest
 
 import steadypose as sp
+from steadypose.refine.windows import WindowSpec
+
+sys.path.append(str(Path(__file__).parent / "refine"))
+from refine_samples import smoother, write_network
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(__file__).parent / "data"
@@ -29,7 +33,7 @@ BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that the pages speak of, real recordings all."""
+    """The files that the pages speak of: real recordings, and a network made here."""
     folder = tmp_path_factory.mktemp("recordings")
     with zipfile.ZipFile(str(files("steadypose.demo") / "balancing_openpose.zip")) as z:
         for name in z.namelist()[:40]:
@@ -42,6 +46,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for source in ("caliscope/xy_HOLISTIC.csv", "keraal-json/OP-RTK.json"):
         shutil.copy(DATA / source, folder / "takes")
     shutil.copytree(DATA / "mocap", folder / "motion" / "mocap")
+    write_network(folder / "net.onnx", WindowSpec(32, 8), smoother(32))
     raw = sp.read(DATA / "keraal" / "G3-Kinect-CTK-P1T1-Unknown-C-0.txt")
     assert isinstance(raw, sp.PoseSequence)
     truth = sp.refine(raw, method="gaussian", sigma=0.1)
