@@ -245,6 +245,15 @@ def test_refiners_equal_torch_at_any_batch(tmp_path, monkeypatch, kind):
     assert exported.difference < 1e-4 and exported.cost == 0
 
 
+@pytest.mark.parametrize("kind", ["smoothnet", "motion_aware"])
+def test_layers_of_single_channels_are_one_step_each(tmp_path, monkeypatch, kind):
+    """Products with their bias, which ONNX Runtime also joins with the non-linearity behind them."""
+    model = onnx.load(export_onnx(refiner(kind, monkeypatch), tmp_path / "net.onnx", CARD).path)
+    steps = {node.op_type for node in model.graph.node}
+    assert "Gemm" in steps
+    assert not steps & {"MatMul", "Unsqueeze", "Gather"}
+
+
 @pytest.mark.parametrize("kind", ["smoothnet", "told"])
 def test_half_of_a_refiner(tmp_path, monkeypatch, kind):
     made, x = refiner(kind, monkeypatch), np.random.default_rng(0).normal(size=(9, 20)).astype(np.float32)

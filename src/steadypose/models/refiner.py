@@ -27,6 +27,9 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "spatiotemporal": (SpatioTemporalConfig, SpatioTemporal),
     "steadynet": (SteadyNetConfig, SteadyNet),
 }
+# These work along the last axis whatever comes before it. Without an axis for a single channel their layers
+# are products of matrices, which ONNX Runtime computes together with bias and non-linearity.
+_OF_ANY_SHAPE = (SmoothNet, MotionAwareSmoothNet, SteadyNet)
 
 
 class RefinerNet(nn.Module):
@@ -70,7 +73,7 @@ class RefinerNet(nn.Module):
         context
             (N, numbers), or (N, channels, numbers), where the spec has a context.
         """
-        single = windows.ndim == 2
+        single = windows.ndim == 2 and not isinstance(self.network, _OF_ANY_SHAPE)
         x = windows[:, None] if single else windows
         if not self.spec.context:
             y: Tensor = self.network(x)
