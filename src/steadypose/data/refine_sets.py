@@ -246,9 +246,10 @@ def estimated(
     Returns
     -------
     ndarray
-        White noise, noise with a time constant of 0.015 to 0.15 s and noise with one of 0.15 to 2.5 s in
-        random shares; larger for some keypoints, and often along one axis (depth); in bursts of two to five
-        times the size; with single slips.
+        Errors of single frames (normal, of some samples only, or heavy-tailed), noise with a time constant of
+        0.015 to 0.15 s and noise with one of 0.15 to 2.5 s in random shares; larger for some keypoints, and
+        often along one axis (depth); in bursts of two to five times the size; with stretches in which a
+        keypoint is somewhere else, and with single slips.
     """
     frames, keypoints, dims = shape
     low, high = np.log(amplitude)
@@ -265,14 +266,40 @@ def estimated(
         level = np.where(burst, rng.uniform(2, 5), 1.0)[..., None]
     moment = rng.uniform(0.015, 0.15) * fps
     while_ = float(np.exp(rng.uniform(np.log(0.15), np.log(2.5)))) * fps
-    noise = level * (
-        white * rng.standard_normal(shape) + quick * correlated(shape, moment, rng, rng.random() < 0.3)
-    )
-    noise = each * (noise + 1.3 * slow * correlated(shape, while_, rng, rng.random() < 0.5))
+    noise = level * (white * _single(shape, rng) + quick * correlated(shape, moment, rng, rng.random() < 0.3))
+    noise = noise + 1.3 * slow * correlated(shape, while_, rng, rng.random() < 0.5)
+    if rng.random() < 0.5:
+        noise = noise + _jumps(shape, fps, rng)
+    noise = each * noise
     if rng.random() < 0.6:
         slips = rng.random((frames, keypoints, 1)) < 0.004 * rng.random()
         noise = noise + slips * rng.standard_normal(shape) * (8 * size)
     return np.asarray(noise)
+
+
+def _single(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Errors of single frames, of variance 1: normal, of some samples only, or with heavy tails."""
+    kind = rng.random()
+    noise: Floats = rng.standard_normal(shape)
+    if kind < 0.3:
+        share = rng.uniform(0.1, 0.9)
+        noise *= (rng.random((*shape[:2], 1)) < share) / np.sqrt(share)
+    elif kind < 0.5:
+        freedom = 3.0  # of Student's t
+        tails: Floats = rng.chisquare(freedom, (*shape[:2], 1)) / freedom
+        noise /= np.sqrt(tails * freedom / (freedom - 2))
+    return noise
+
+
+def _jumps(shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> Floats:
+    """Stretches in which a keypoint is somewhere else, and stays there."""
+    frames, keypoints, dims = shape
+    away = runs((frames, keypoints), rng.uniform(0.02, 0.3), rng.uniform(0.04, 0.4), fps, rng)
+    begins = away & ~np.vstack([np.zeros((1, keypoints), bool), away[:-1]])
+    number = np.cumsum(begins, axis=0)
+    places = rng.normal(0, rng.uniform(1.5, 5), (int(number.max()) + 1, keypoints, dims))
+    there: Floats = np.take_along_axis(places, number[..., None], axis=0)
+    return there * away[..., None]
 
 
 def _turned(joints: Floats, dims: Any, rng: np.random.Generator) -> Floats:

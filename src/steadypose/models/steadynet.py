@@ -1,14 +1,16 @@
 """SteadyNet, our own refining network: a learned transform whose coefficients pass as far as they are
 believed.
 
-A window is taken apart by a learned transform, every coefficient is multiplied by a gate between 0 and 1, and
-what passes is put together again. The gates are found from the sizes of all coefficients and from what is
-known of the whole curve (``refine/_context.py``): a Wiener filter that has seen how bodies move and how
-estimators err. Clean curves pass, noise does not, and there is nothing to set.
+First samples that lie far from where their neighbours would have them are drawn back as far as they are not
+believed, like a Student-t likelihood's. Then the window is taken apart by a learned transform, every
+coefficient is multiplied by a gate between 0 and 1, and what passes is put together again. The gates are
+found from the sizes of all coefficients and from what is known of the whole curve (``refine/_context.py``): a
+Wiener filter that has seen how bodies move and how estimators err. Clean curves pass, noise does not, and
+there is nothing to set.
 
-Three symmetries hold exactly, by the shape of the network: it is odd (a mirrored curve comes out mirrored),
-gates do not depend on signs, and a reversed window comes out reversed, because coefficients come in pairs
-that reversal exchanges.
+Two symmetries hold exactly, by the shape of the network. A mirrored window comes out mirrored, because gates
+do not depend on signs and nothing else bends. A reversed one comes out reversed, because coefficients come in
+pairs that reversal exchanges.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ from steadypose.refine._context import SPANS
 
 __all__ = ["SteadyNet", "SteadyNetConfig"]
 
+_DOUBT = -2.0  # of a sample before training: sigmoid(-2) is 0.12
+_UNITS = (-3.0, 5.0)  # logarithms of the smallest and largest factor on sizes
+_NEAR = 2.0  # frames: spread of the neighbours that say where a sample should be, before training
 _OPEN = 0.5  # of a gate before training: sigmoid(0.5) is 0.62
 _CONTEXT = 0.3  # logarithms of the context, of a few units, become numbers of about 1
 
@@ -73,6 +78,10 @@ class SteadyNet(nn.Module):
     def __init__(self, config: SteadyNetConfig) -> None:
         super().__init__()
         self.config = c = config
+        self.neighbours: nn.Module = _Reversible(_bells(c.length))
+        self.doubts: nn.Module = _Reversible(torch.eye(c.length))
+        self.doubt_biases: nn.Module = _Even(c.context, 2, 0.2, _DOUBT)
+        self.units: nn.Module = _Even(c.context, 4, 0.0)
         frame = _tight_frame(c.length, c.coefficients // 2)
         self.analysis: nn.Module = _Analysis(frame)
         self.synthesis: nn.Module = _Synthesis(torch.linalg.pinv(self.analysis.dense())[:, : len(frame)])
@@ -88,8 +97,12 @@ class SteadyNet(nn.Module):
         shape.
         """
         known = context * _CONTEXT
-        z = self.analysis(x)  # (N, C, coefficients)
-        h = torch.relu(self.sizes(z.abs()) + self.knowledge(known))  # (N, C, hidden)
+        # What is large depends on the noise of the curve.
+        unit = torch.exp(self.units(known)[..., :2].clamp(*_UNITS))  # (N, C, 2)
+        off = x - self.neighbours(x)
+        doubt = torch.sigmoid(self.doubts(off.abs() * unit[..., :1]) + self.doubt_biases(known)[..., :1])
+        z = self.analysis(x - doubt * off)  # (N, C, coefficients)
+        h = torch.relu(self.sizes(z.abs() * unit[..., 1:]) + self.knowledge(known))  # (N, C, hidden)
         for block, bias in zip(self.blocks, self.block_biases, strict=True):
             h = h + torch.relu(block(h) + bias(known))
         gates = torch.sigmoid(self.gates(h) + self.gate_biases(known))
@@ -178,6 +191,24 @@ class _Even(_Dense):
 
     def shift(self) -> Tensor:
         return torch.cat([self.bias, self.bias])
+
+
+class _Reversible(_Dense):
+    """Frames to frames, the same for a reversed window."""
+
+    def __init__(self, start: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(start.clone())
+
+    def dense(self) -> Tensor:
+        return (self.weight + self.weight.flip(0, 1)) / 2
+
+
+def _bells(length: int) -> Tensor:
+    """A mean over the neighbours of every frame, without itself."""
+    t = torch.arange(length, dtype=torch.float32)
+    bells = torch.exp(-((t[:, None] - t) ** 2) / (2 * _NEAR**2)) * (1 - torch.eye(length))
+    return bells / bells.sum(1, keepdim=True)
 
 
 def _tight_frame(length: int, half: int) -> Tensor:
