@@ -242,8 +242,8 @@ TABLES: dict[str, Table] = {
                 Line("SmoothNet, windows weighted by a bell", "base@fcn+hann"),
             ],
         },
-        said="TCNs have windows of 32, 81 and 243 frames, and as many frames in a batch as SmoothNet has. They, "
-        "the Transformer and the spatio-temporal network (all channels of a body together; not in the "
+        said="TCNs have windows of 32, 81 and 243 frames, and as many frames in a batch as SmoothNet has. "
+        "They, the Transformer and the spatio-temporal network (all channels of a body together; not in the "
         "paper) are trained for half as many steps, which took longer than SmoothNet's.",
     ),
     "5": Table(
