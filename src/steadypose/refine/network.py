@@ -27,6 +27,7 @@ from steadypose.refine.windows import CONTEXT, INPUT, OUTPUT, WindowSpec, centre
 __all__ = ["Network", "SmoothNet", "shipped"]
 
 KIND = _onnx.Kind("refining network", "refine_", "default")
+CHUNK = 256  # windows a call: activations of 512 numbers a window stay in a core's cache
 THREADS = 8  # at most: more of them wait for Python longer than they work
 WHOLLY = 0.999  # weight from which a sample enters as it is
 
@@ -59,7 +60,7 @@ class Network:
 
     def __init__(self, weights: str | os.PathLike[str] | None = None) -> None:
         path = KIND.find(weights)
-        # One thread a call: several windows' worth of calls at a time leave no thread waiting for another.
+        # One thread a call and several calls at a time: no thread waits for another at every layer.
         self._session = _onnx.session(path, _onnx.content(path), 1)
         self.card = _onnx.card(self._session, path, KIND)
         try:
@@ -87,7 +88,10 @@ class Network:
         ndarray of float32, shape (windows, length)
         """
         given = {INPUT: windows} if context is None else {INPUT: windows, CONTEXT: context}
-        refined: Values = self._session.run([OUTPUT], given)[0]
+        refined = np.empty_like(windows)
+        for at in range(0, len(windows), CHUNK):
+            some = slice(at, at + CHUNK)
+            refined[some] = self._session.run([OUTPUT], {name: x[some] for name, x in given.items()})[0]
         return refined
 
     def refine(
