@@ -55,7 +55,9 @@ def _scores(results: dict[str, Any], run: str) -> dict[str, Any]:
                 found.setdefault(split, {})["clean, mm rms"] = {f: r[run]["mean"] for f, r in rows.items()}
                 continue
             if run not in rows:
-                raise SteadyposeError(f"results.json, {split}, {stream}: expected scores of {run}, found none")
+                raise SteadyposeError(
+                    f"results.json, {split}, {stream}: expected scores of {run}, found none"
+                )
             filters = {n: s for n, s in rows.items() if n.split(" ")[0] in FILTERS}
             beside = {
                 "network": rows[run],

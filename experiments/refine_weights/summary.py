@@ -32,8 +32,8 @@ def _tables(results: dict) -> str:
             if name != "clean":
                 table += _condition(name, rows)
                 checks.append((name, rows))
-        head = "| stream | method | MPJPE | Accel | MPJPE of the best filter's | Accel of its | Accel of the lowest | "
-        head += "lag | peak speed | worst 1 % |"
+        head = "| stream | method | MPJPE | Accel | MPJPE of the best filter's | Accel of its "
+        head += "| Accel of the lowest | lag | peak speed | worst 1 % |"
         lines += [head, "|" + "---|" * 10, *table, ""]
         if "clean" in conditions:
             lines += _clean(conditions["clean"])
@@ -70,7 +70,10 @@ def _condition(name: str, rows: Rows) -> list[str]:
 
 
 def _clean(clean: Mapping[str, Rows]) -> list[str]:
-    lines = ["Motion without noise, rms distance in mm that it is changed by (mean over clips; worst clip):", ""]
+    lines = [
+        "Motion without noise, rms distance in mm that it is changed by (mean over clips; worst clip):",
+        "",
+    ]
     for fps, rows in clean.items():
         words = ", ".join(f"{n} {s['mean']:.2f}; {s['worst']:.2f}" for n, s in rows.items())
         lines.append(f"- {fps}: {words}")
