@@ -32,7 +32,7 @@ class Kind:
     name
         What it is called in messages, such as "lifting network".
     prefix
-        How the files of those that come with steadypose begin, such as "lift\\_".
+        How the files of those that come with steadypose begin, such as "lift_".
     default
         Which of them is taken when none is named.
     """

@@ -180,7 +180,7 @@ class SmoothNet(Filter):
     strength: float = _parameter(1.0, 0.3, 3.0, "", "above 1 smoother, below 1 closer to the input")
     weights: str | Path | None = field(
         default=None,
-        metadata=_setting("network: a name that comes with steadypose, or an ONNX file", "the best"),
+        metadata=_setting("network: a name that comes with steadypose, or an ONNX file", "the shipped one"),
     )
     step: int = field(
         default=0,
