@@ -23,8 +23,8 @@ AnyMotion = TypeVar("AnyMotion", bound=PoseSequence | BodyMotion)
 METHODS |= {f.name: f for f in (RefineNet, SmoothNet)}
 
 # The last stage of the pipeline used when no method is named, after swaps, outliers and gaps;
-# experiments/classical_default says why this one. Everything that speaks of the default reads it here.
-DEFAULT_METHOD = "adaptive"
+# experiments/refine_weights says why this one. Everything that speaks of the default reads it here.
+DEFAULT_METHOD = "smoothnet"
 
 
 def method_for(method: str | None, parameters: Mapping[str, Any]) -> str:
