@@ -125,7 +125,7 @@ def test_settings_that_do_not_fit(run: Run, here: Path, argv: list[str], code: i
 
 
 def test_help_speaks_of_the_default(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "80")
     _, out, _ = run("refine", "--help")
     flat = " ".join(out.replace("│", " ").split())
     assert f"Default: swaps put back, outliers removed, gaps filled, then {DEFAULT_METHOD}." in flat

@@ -198,7 +198,8 @@ def test_the_same_seconds_at_any_frame_rate(name, rate):
     assert left(rate) == pytest.approx(left(30), abs=0.05)
 
 
-@pytest.mark.parametrize("name", list(METHODS))
+# A network sees one entry of a matrix at a time and is not linear: turns by anything do not pass through it.
+@pytest.mark.parametrize("name", [n for n in METHODS if n != "smoothnet"])
 def test_rotations_turn_with_the_body_and_with_the_camera(name):
     angles = walk(10, 60, 4, 3).astype(float) * 0.1
     matrices = rotations.from_axis_angle(angles)
