@@ -38,7 +38,7 @@ Values = npt.NDArray[np.float32]
 FRAMES, KEYPOINTS, DIMS = 10_000, 17, 3
 PAPER = SmoothNetConfig(length=32, hidden=512, inner=128, blocks=5)
 AS_PAPER = WindowSpec(length=32, step=1, rate=None, normalisation="none", taper="flat")
-ROUNDS = 5
+ROUNDS = 3
 BATCH = 256  # windows of all channels at a time, for who does not want all of them in memory
 SIDE = 4096  # of the matrices that tell what the machine can do
 EQUAL = 1e-5  # of the range of the values
