@@ -27,7 +27,7 @@ LEVELS = (1.5, 6.0, 15.0, 35.0)  # mm, clip by clip
 SPLITS = {  # splits of the motion capture, licences, every n-th clip
     "validation": (("validation",), "permissive", 1),
     "CMU 02, 05": (("test",), "permissive", 2),
-    "Bandai, SIE": (("noncommercial",), "any", 9),
+    "Bandai, SIE": (("noncommercial",), "any", 18),
 }
 FAST = ("punch", "kick", "clap", "jump", "slash", "sword", "dash")
 
@@ -113,6 +113,7 @@ def _seen(clip: Clip, at: int, rng: np.random.Generator, fps: float):
     camera = film_set()[at % 4]
     points = camera.to_camera(place(body, rng))
     pixels = camera.to_pixels(points)
+    pixels[~camera.inside(pixels)] = np.nan  # who leaves the picture is not seen
     noisy, confidence = DetectorNoise()(pixels, points, layouts()["h36m17"], fps, rng, camera.size)
     return pixels, noisy, confidence, points, camera
 
