@@ -1,7 +1,7 @@
 """The network that `steadypose refine` uses: how it was trained, chosen and judged.
 
     export STEADYPOSE_DATA=…                                     (the folder that holds mocap/ and real/)
-    for s in 0 1 2; do steadypose train default.toml -o runs/default-$s --set seed=$s; done
+    for s in 0 1; do steadypose train default.toml -o runs/default-$s --set seed=$s; done
     python run.py judge validation runs/…/best.onnx …            candidates side by side; choose here
     python run.py judge test runs/default-0/best.onnx …          results.json: all test sets, real streams
     python run.py summarise                                      results.md
