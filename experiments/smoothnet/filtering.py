@@ -17,6 +17,12 @@ from steadypose.refine import make_refiner, tune
 from steadypose.sequence import PoseSequence
 
 SOURCES = ("fcn", "detector")
+# The adaptive smoother finds its own cutoffs: only how strong it is can be asked for.
+# RefineNet keeps what it does where nothing is seen.
+NOT_SEARCHED = {
+    "adaptive": {"lowest": 1.0, "highest": 12.0},
+    "refinenet": {"span": 0.67, "hold": 0.1, "cap": 0.6},
+}
 BETWEEN = 10.0  # seconds between clips laid end to end: nothing is smoothed across
 
 
@@ -42,7 +48,8 @@ def tuned(folder: Path, accel: Mapping[str, float]) -> dict[str, Any]:
         x, y = sequences(watched)
         for method in METHODS:
             for way, wanted in (("lowest", None), ("comparable", accel[source])):
-                found = tune(x, y, method, target_accel=wanted, confidence=False)
+                known = NOT_SEARCHED.get(method, {})
+                found = tune(x, y, method, target_accel=wanted, confidence=False, **known)
                 name = f"{source} {method} {way}"
                 params[name] = {**found.params, "validation": [found.best.error, found.best.accel]}
                 started = time.perf_counter()
@@ -58,7 +65,7 @@ def refinenet(folder: Path, source: str = "fcn") -> dict[str, Any]:
     """RefineNet as released, and tuned, weighing every joint by the detector's confidence; outputs too."""
     watched, given = validation(source, folder), material(source, folder)
     x, y = sequences(watched, confidence=True)
-    found = tune(x, y, "refinenet")
+    found = tune(x, y, "refinenet", **NOT_SEARCHED["refinenet"])
     outputs = {
         "refinenet": filtered(given, "refinenet", confidence=True),
         "refinenet tuned": filtered(given, "refinenet", confidence=True, **found.params),
