@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from papertables import ONCE
 from rows import GAUSSIAN, NEVER_SEEN, NOISES, STREAMS
-from tables import ONCE
 
 # (``ROW@TEST``, metric) to one value a seed; none where the row was not run.
 Values = Callable[[str, str], Sequence[float]]

@@ -16,7 +16,7 @@ from steadypose.errors import SteadyposeError
 
 
 def made(row: str, seed: int, folder: Path, runs: Path, lifters: Path, results: Path) -> dict[str, Any]:
-    """One of :data:`tables.FIXED`.
+    """One of :data:`papertables.FIXED`.
 
     Raises
     ------

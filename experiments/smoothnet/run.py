@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from papertables import FIXED, ONCE, needed
 from rows import HERE, TRAINED, configuration
 from summary import summarise as write_summary
-from tables import FIXED, ONCE, needed
 from writing import save_json
 
 from steadypose.errors import SteadyposeError

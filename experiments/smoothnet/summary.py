@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from claims import CLAIMS, verdict
-from tables import METRICS, TABLES, Table, called
+from papertables import METRICS, TABLES, Table, called
 from writing import markdown, save_json, save_text, spread
 
 NOTE = """\

@@ -20,12 +20,12 @@ for script in HERE.glob("*.py"):  # of the same name in another experiment
 
 import claims  # noqa: E402
 import lifting  # noqa: E402
+import papertables as tables  # noqa: E402
 import rotated  # noqa: E402
 import rows  # noqa: E402
 import sets  # noqa: E402
 import store  # noqa: E402
 import summary  # noqa: E402
-import tables  # noqa: E402
 import writing  # noqa: E402
 
 from steadypose.errors import SteadyposeError  # noqa: E402

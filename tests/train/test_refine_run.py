@@ -17,10 +17,11 @@ from synthetic_trajectories import SPEC, curves, trajectory
 from steadypose.data.trajectories import TrajectoryPairs
 from steadypose.errors import DataError, SteadyposeError
 from steadypose.models import checkpoints
-from steadypose.models.refiner import RefinerNet
+from steadypose.models.refiner import RefinerNet, build_refiner
 from steadypose.refine.windows import INPUT, METADATA
 from steadypose.train import RefineConfig, from_mapping, train_refiner
 from steadypose.train._running import claim
+from steadypose.train.refine_module import RefiningModule
 from steadypose.train.refine_score import score
 
 SMALL = {
@@ -181,17 +182,22 @@ def test_every_network_learns_something(network, window, tmp_path):
     assert checkpoints.load(trained.path, RefinerNet)[0].spec == c.window
 
 
-def test_curves_of_small_noise_may_count_more(tmp_path):
-    network = {"kind": "steadynet", "coefficients": 32, "hidden": 8}
-    found = []
-    for relative in (0.0, 1.0):
-        table = {**SMALL, "network": network, "window": replace(SPEC, context=8).to_json()}
-        c = from_mapping({**table, "loss": {"acceleration": 1.0, "relative": relative, "ramp": 0.5}})
-        made = [trajectory(n, sigma=(0.003, 0.1)[n % 2], label=("calm", "loud")[n % 2]) for n in range(4)]
-        pairs = TrajectoryPairs(made, c.spec)
-        card = train_refiner(c, tmp_path / f"{relative}", train_set=pairs, validation_set=pairs).card
-        found.append(card["scores"]["validation"]["labels"]["calm"]["position"])
-    assert found[1] < found[0]
+def test_windows_of_calm_curves_count_more():
+    table = {**SMALL, "network": {"kind": "steadynet", "coefficients": 32, "hidden": 8}}
+    table["window"] = replace(SPEC, context=8).to_json()
+    c = from_mapping({**table, "loss": {"acceleration": 1.0, "relative": 0.5}})
+    torch.manual_seed(0)
+    module = RefiningModule(build_refiner(c.network, c.window), c, 10, ["all"])
+    made = [trajectory(n, sigma=(0.003, 0.1)[n % 2]) for n in range(4)]
+    pairs = TrajectoryPairs(made, c.window)
+    x, y, context = (torch.from_numpy(a) for a in pairs.batch(np.arange(0, len(pairs), 7)))
+    with torch.no_grad():
+        found = float(module.loss_of((x, y, context)))
+        error = module.network(x, context) - y
+        each = error.abs().mean(1) + error.diff(n=2).abs().mean(1)
+        weights = 1 / (context[:, 0].exp() + 0.02).sqrt()
+    assert found == pytest.approx(float((weights * each).mean()), rel=1e-5)
+    assert float(weights.max() / weights.min()) > 1.5
 
 
 def test_a_network_of_all_channels_learns_too(tmp_path):
