@@ -14,7 +14,6 @@ import pytest
 import steadypose as sp
 from steadypose.cli import main
 from steadypose.refine import DEFAULT_METHOD
-from steadypose.refine.network import shipped
 from steadypose.refine.windows import WindowSpec
 
 sys.path.append(str(Path(__file__).parent.parent / "refine"))
@@ -130,10 +129,3 @@ def test_help_speaks_of_the_default(run: Run, monkeypatch: pytest.MonkeyPatch) -
     flat = " ".join(out.replace("│", " ").split())
     assert f"Default: swaps put back, outliers removed, gaps filled, then {DEFAULT_METHOD}." in flat
     assert "--weights" in flat and "the network's own (smoothnet)" in flat
-
-
-@pytest.mark.skipif(bool(shipped()), reason="a network comes with steadypose")
-def test_without_a_network_it_says_so(run: Run, here: Path) -> None:
-    code, out, err = run("refine", "poses.json", "-m", "smoothnet")
-    assert (code, out) == (1, "")
-    assert "no refining network comes with steadypose yet: weights takes an ONNX file" in err
