@@ -19,7 +19,7 @@ from steadypose import metrics
 from steadypose.data.trajectories import TrajectoryPairs
 from steadypose.errors import SteadyposeError
 from steadypose.models import checkpoints
-from steadypose.refine.windows import WindowSpec, refine_curves
+from steadypose.refine.windows import WindowSpec, normalise, refine_curves
 from steadypose.train import RefineConfig, Trained, train_refiner
 
 VALIDATION_STEP = 4
@@ -99,7 +99,7 @@ def refined(network: nn.Module, r: Recorded, row: Row, way: str = "") -> Values:
     x = prepared(r, row)[0]
     curve = np.ascontiguousarray(x.reshape(len(x), -1), np.float32)
     if row.joint:
-        return undone(_together(network, curve).reshape(x.shape), r, row)
+        return undone(_together(network, curve, size(x)).reshape(x.shape), r, row)
     out = over(curve, r.fps, runner(network), spec, step, size(x))
     return undone(out.reshape(x.shape), r, row)
 
@@ -132,19 +132,20 @@ def runner(network: nn.Module) -> Callable[..., Values]:
     return run
 
 
-def _together(network: nn.Module, curve: Values) -> Values:
+def _together(network: nn.Module, curve: Values, body: float) -> Values:
     """Windows of all channels at once, one frame apart, averaged."""
-    length = network.spec.length
-    if len(curve) < length:
-        curve_ = np.pad(curve, [(0, length - len(curve)), (0, 0)], mode="edge")
-        return _together(network, curve_)[: len(curve)]
+    spec = network.spec
+    if len(curve) < spec.length:
+        longer = np.pad(curve, [(0, spec.length - len(curve)), (0, 0)], mode="edge")
+        return _together(network, longer, body)[: len(curve)]
     run = runner(network)
-    windows = np.lib.stride_tricks.sliding_window_view(curve, length, axis=0)  # (windows, channels, length)
+    windows = np.lib.stride_tricks.sliding_window_view(curve, spec.length, axis=0)  # (windows, channels, …)
     out = np.zeros_like(curve)
     count = np.zeros((len(curve), 1), np.float32)
     for at in range(0, len(windows), 256):
-        y = run(np.ascontiguousarray(windows[at : at + 256]))
-        for t in range(length):
+        x, offset, scale = normalise(windows[at : at + 256], spec, np.full(curve.shape[1], body))
+        y = run(x) * scale + offset
+        for t in range(spec.length):
             out[at + t : at + t + len(y)] += y[:, :, t]
             count[at + t : at + t + len(y)] += 1
     return out / count

@@ -243,8 +243,9 @@ TABLES: dict[str, Table] = {
             ],
         },
         said="TCNs have windows of 32, 81 and 243 frames, and as many frames in a batch as SmoothNet has. "
-        "They, the Transformer and the spatio-temporal network (all channels of a body together; not in the "
-        "paper) are trained for half as many steps, which took longer than SmoothNet's.",
+        "They and the Transformer are trained for half as many steps, which took longer than SmoothNet's. "
+        "The spatio-temporal network (all channels of a body together; not in the paper) has windows "
+        "normalised as steadypose's own networks have them: with metres it did not learn to smooth.",
     ),
     "5": Table(
         "Window size",
@@ -258,7 +259,7 @@ TABLES: dict[str, Table] = {
         said="The same number of windows, 1,024 a step, for all sizes.",
     ),
     "8": Table(
-        "Basic and motion-aware (Figure 8)",
+        "Basic and motion-aware",
         {"": [Line("what comes in", "input@fcn"), Line("basic, 512/128/3", "large@fcn"),
               Line("motion-aware", "motion_aware@fcn"),
               Line("basic, 512/16/1, twice the steps", "base@fcn")]},
@@ -321,7 +322,7 @@ TABLES: dict[str, Table] = {
         "places people in space. Here it has relative positions and the detector's confidence.",
     ),
     "S7": Table(
-        "Transfer across modalities: from 3D positions to rotations, to 2D, and back (Tables S7 and S8)",
+        "Transfer across modalities: from 3D positions to rotations, to 2D, and back (also S8)",
         _transfer(("detector", "fcn")) | {
             "tested on joint rotations, 6D": [
                 Line("what comes in", "input@rotations-6d"),
