@@ -168,6 +168,15 @@ def configuration(row: str, seed: int, changes: Mapping[str, Any] | None = None)
     )  # fmt: skip
 
 
+def described(row: str, seed: int) -> dict[str, Any]:
+    """What decides a row, as JSON; of what is not trained its name and seed."""
+    if row not in ROWS:
+        return {"row": row, "seed": seed}
+    r = ROWS[row]
+    about = {"source": r.source, "folder": r.folder, "prepared": r.prepared, "tests": list(r.tests)}
+    return {**configuration(row, seed).to_json(), "row": about}
+
+
 def changed(row: str, changes: Mapping[str, Any] | None) -> Row:
     """A row with other fields."""
     if row not in ROWS:

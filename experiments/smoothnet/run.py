@@ -28,7 +28,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from papertables import FIXED, ONCE, needed
-from rows import HERE, TRAINED, configuration
+from rows import HERE, TRAINED, configuration, described
 from summary import summarise as write_summary
 from writing import save_json
 
@@ -228,17 +228,6 @@ def _all(
     with ThreadPoolExecutor(jobs) as pool:
         if not all(list(pool.map(work, left))):
             raise SteadyposeError("not every row was made")
-
-
-def described(row: str, seed: int) -> dict[str, Any]:
-    """What decides a row, as JSON."""
-    if row in FIXED:
-        return {"row": row, "seed": seed}
-    from rows import ROWS
-
-    r = ROWS[row]
-    about = {"source": r.source, "folder": r.folder, "prepared": r.prepared, "tests": list(r.tests)}
-    return {**configuration(row, seed).to_json(), "row": about}
 
 
 def results_file(results: Path, row: str, seed: int) -> Path:

@@ -9,37 +9,19 @@ from typing import Any
 
 from claims import CLAIMS, verdict
 from papertables import METRICS, TABLES, Table, called
+from rows import described
 from writing import markdown, save_json, save_text, spread
 
-NOTE = """\
-What is to be seen here is which of the paper's claims appear; its absolute figures stand beside ours (*in
-italics*), but motion, estimators and noise are others, except for Table S10. A claim appears where the means
-over the seeds move in its direction by more than the larger of the two standard deviations.
-
-**Data.** Motion capture of CMU and DeepMimic at 50 frames a second, split by performer (tested on CMU's
-subjects 02 and 05; DeepMimic's, Bandai Namco's and Sony's motion is only tested on unless it says otherwise,
-the last two are for non-commercial use). Estimators: the FCN and the sequence-to-sequence network of
-experiments/hossain_little (width 128), which lift the simulated detector's 2D of four cameras. Training clips
-are lifted across two folds by networks that have not seen them, all others by the network of fold 0. Of
-each clip one camera is tested, in turn. 16 joints without the pelvis, relative to it, in metres; 2D from
--1 to 1; not normalised otherwise.
-
-**Networks.** SmoothNet is the basic network with sizes 512/16/1 (those of the weights released for 3DPW), 32
-frames, no dropout: 1,000 steps of 1,024 windows, about 20 seconds on one core, a small part of the paper's
-training. Windows are one frame apart and averaged with equal weights unless it says otherwise. Learning rate
-and best step were chosen on the validation clips.
-
-The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from
-NSF EIA-0196217.
-"""
+ABOUT = Path(__file__).parent / "about.md"
 
 Scores = dict[str, dict[int, dict[str, Any]]]  # row, seed: test, metric
 
 
 def collect(folder: Path) -> tuple[Scores, list[dict[str, Any]]]:
-    """The finished rows by name and seed, and the files' contents."""
+    """The finished rows by name and seed, and the files' contents; those of other configurations left out."""
     scores: Scores = {}
     files = [json.loads(p.read_text("utf-8")) for p in sorted(folder.glob("*-seed*.json"))]
+    files = [f for f in files if f["config"] == described(f["row"], f["seed"])]
     for f in files:
         scores.setdefault(f["row"], {})[f["seed"]] = f["scores"]
     return scores, files
@@ -109,7 +91,13 @@ def _page(
     files: Sequence[dict[str, Any]],
     figure: bool,
 ) -> str:
-    parts = ["# SmoothNet on motion capture\n", f"    {command}\n", NOTE, _facts(files), _counts(claims)]
+    parts = [
+        "# SmoothNet on motion capture\n",
+        f"    {command}\n",
+        ABOUT.read_text("utf-8"),
+        _facts(files),
+        _counts(claims),
+    ]
     for number, table in shown.items():
         title = "Figure 8" if number == "8" else f"Table {number}"
         parts.append(f"## {title}: {table.title}\n")

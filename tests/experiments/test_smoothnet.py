@@ -284,7 +284,7 @@ def test_the_summary_of_finished_rows(tmp_path):
     folder = tmp_path / "rows"
 
     def write(row, seed, scores):
-        record = {"row": row, "seed": seed, "config": {}, "scores": scores}
+        record = {"row": row, "seed": seed, "config": rows.described(row, seed), "scores": scores}
         if row in rows.ROWS:
             record["training"] = {"minutes": 1.0}
         writing.save_json(folder / f"{row}-seed{seed}.json", record)
@@ -297,6 +297,8 @@ def test_the_summary_of_finished_rows(tmp_path):
         write("base", seed, {"fcn": flat(90.0 + seed), "fcn+apart": flat(95.0)})
         write("length_64", seed, {"fcn": flat(85.0 + seed)})
     write("length_2", 0, {"fcn": flat(99.0)})
+    old = {"row": "length_2", "seed": 1, "config": {"window": "another"}, "scores": {"fcn": flat(1.0)}}
+    writing.save_json(folder / "length_2-seed1.json", old)
     summary.summarise(folder, tmp_path, "the command", only="5")
     page = (tmp_path / "results.md").read_text()
     assert "## Table 5" in page and "## Table 4" not in page and "the command" in page
@@ -304,6 +306,7 @@ def test_the_summary_of_finished_rows(tmp_path):
     assert "| 8 frames | – *5.76* |" in page and "Fewer seeds: length_2" in page
     found = json.loads((tmp_path / "results.json").read_text())
     assert found["rows"]["base"]["scores"]["fcn"]["mpjpe"] == [90.0, 91.0, 92.0]
+    assert found["rows"]["length_2"]["seeds"] == [0], "what was made in another way is left out"
     said = {(c["before"], c["after"], c["metric"]): c["verdict"] for c in found["claims"]}
     assert said["base@fcn", "length_64@fcn", "mpjpe"] == "appears"
     assert said["length_16@fcn", "base@fcn", "accel"] == "not run"
