@@ -2,7 +2,7 @@
 
     export STEADYPOSE_DATA=…                                     (the folder that holds mocap/ and real/)
     for s in 0 1; do steadypose train default.toml -o runs/default-$s --set seed=$s; done
-    python run.py judge validation runs/…/best.onnx …            candidates side by side; choose here
+    python run.py judge validation runs/…/best.onnx …            candidates side by side
     python run.py judge test runs/default-0/best.onnx …          results.json: all test sets, real streams
     python run.py summarise                                      results.md
     python ship.py runs/default-0/best.safetensors default       into the package, with its card
