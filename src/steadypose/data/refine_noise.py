@@ -1,0 +1,117 @@
+"""Noise that pieces of motion get: white, sparse, correlated or slow noise, or an estimator's.
+
+Every piece has one kind, of one size; keypoints and axes may differ.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from steadypose.data._processes import correlated, runs
+from steadypose.data.refine_sets import estimated
+from steadypose.sequence import Floats
+
+__all__ = ["add_rotation_noise", "noise_like_estimators"]
+
+_SMOOTHED = (0.02, 0.12)  # seconds: time constant of an estimator's own one-pole filter
+
+
+def noise_like_estimators(
+    shape: tuple[int, ...],
+    fps: float,
+    level: float,
+    estimator: float,
+    smoothed: float,
+    rng: np.random.Generator,
+) -> Floats:
+    """Errors of some kind, of a size.
+
+    Parameters
+    ----------
+    shape
+        (frames, keypoints, axes).
+    fps
+        Frames a second.
+    level
+        Typical size, in the units of the result; 0: none.
+    estimator
+        Probability of errors that last, as estimators make them
+        (:func:`steadypose.data.refine_sets.estimated`).
+    smoothed
+        Probability that those are filtered once by the estimator itself.
+    rng
+        The source of chance.
+    """
+    if level == 0:
+        return np.zeros(shape)
+    if rng.random() < estimator:
+        noise = estimated(shape, fps, (0.999 * level, 1.001 * level), 0.0, rng)
+        return _one_pole(noise, fps, rng) if rng.random() < smoothed else noise
+    kind = rng.choice(6, p=(0.3, 0.2, 0.1, 0.22, 0.13, 0.05))
+    noise = _KINDS[kind](shape, fps, rng)
+    if rng.random() < 0.5:
+        noise = noise * np.exp(rng.normal(0, 0.4, (1, shape[1], 1)))
+    if rng.random() < 0.3:  # along one axis, such as depth
+        noise = noise * np.where(rng.permutation(shape[2]) == 0, rng.uniform(1, 4), 1.0)
+    return np.asarray(level * noise)
+
+
+def add_rotation_noise(
+    truth: Any,
+    shape: tuple[int, int, int],
+    fps: float,
+    level: float,
+    estimator: float,
+    smoothed: float,
+    rng: np.random.Generator,
+) -> Any:
+    """Rotations (frames × joints) with errors of a size in radians, each about an axis of its own."""
+    from scipy.spatial.transform import Rotation
+
+    noise = noise_like_estimators(shape, fps, level, estimator, smoothed, rng)
+    return truth * Rotation.from_rotvec(noise.reshape(-1, 3))
+
+
+def _one_pole(noise: Floats, fps: float, rng: np.random.Generator) -> Floats:
+    from scipy.signal import lfilter
+
+    a = float(np.exp(-1 / (rng.uniform(*_SMOOTHED) * fps)))
+    start = noise[:1] * a
+    return np.asarray(lfilter([1 - a], [1, -a], noise, axis=0, zi=start)[0])
+
+
+def _white(shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> Floats:
+    return np.asarray(rng.standard_normal(shape))
+
+
+def _sparse(shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> Floats:
+    """Some samples, the others exact."""
+    hit = rng.random((*shape[:2], 1)) < rng.uniform(0.05, 0.8)
+    return np.asarray(hit * rng.standard_normal(shape))
+
+
+def _in_bursts(shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> Floats:
+    frames, keypoints, _ = shape
+    burst = runs((frames, keypoints), rng.uniform(0.1, 0.6), rng.uniform(0.15, 0.8), fps, rng)
+    level = np.where(burst, rng.uniform(2, 6), 1.0)[..., None]
+    return np.asarray(level * rng.standard_normal(shape))
+
+
+def _with_memory(shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> Floats:
+    constant = float(np.exp(rng.uniform(np.log(0.02), np.log(1.0))))
+    return correlated(shape, constant * fps, rng, rng.random() < 0.3)
+
+
+def _slow_and_white(shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> Floats:
+    slow = correlated(shape, rng.uniform(0.8, 3.0) * fps, rng, rng.random() < 0.5)
+    return np.asarray(slow + rng.uniform(0.1, 1) * rng.standard_normal(shape))
+
+
+def _rounded(shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> Floats:
+    """Evenly distributed, as rounding to whole units leaves it."""
+    return np.asarray(rng.uniform(-1.7, 1.7, shape))
+
+
+_KINDS = (_white, _sparse, _in_bursts, _with_memory, _slow_and_white, _rounded)
