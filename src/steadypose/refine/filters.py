@@ -28,6 +28,7 @@ from steadypose.refine._rolling import rolling_median, rolling_medoid, window_sp
 
 Values = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.floating[Any]]
+Indices = npt.NDArray[np.intp]
 
 
 def _parameter(default: float, low: float, high: float, unit: str, help: str) -> Any:
@@ -74,7 +75,14 @@ class Filter(ABC):
         return math.ceil(seconds[0] * fps) if seconds else math.inf
 
     @abstractmethod
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """Smoothed values.
 
         Parameters
@@ -87,6 +95,8 @@ class Filter(ABC):
             Seconds.
         size : ndarray, shape (curves,)
             Size of the body each curve belongs to, in the units of ``values``; for thresholds on speed.
+        person : ndarray of int, shape (curves,), optional
+            Whose curve each is; None: all of one body.
         """
 
 
@@ -97,7 +107,14 @@ class MovingAverage(Filter):
     name: ClassVar[str] = "moving_average"
     window: float = _parameter(0.2, 0.02, 4.0, "s", "length of the window")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`."""
         return local_polynomial(
             values, weights, times, kernel=boxcar, radius=self.window / 2, degree=1, full_window=False
@@ -114,7 +131,14 @@ class Gaussian(Filter):
         0.05, 0.005, 1.0, "s", "standard deviation of the bell, which is cut at 4 sigma"
     )
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`."""
         return local_polynomial(
             values, weights, times, kernel=gaussian4, radius=4 * self.sigma, degree=1, full_window=False
@@ -130,7 +154,14 @@ class SavitzkyGolay(Filter):
     window: float = _parameter(0.35, 0.05, 9.0, "s", "length of the window")
     order: int = _parameter(2, 1, 4, "", "degree of the polynomial")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`."""
         return local_polynomial(
             values,
@@ -150,7 +181,14 @@ class Median(Filter):
     name: ClassVar[str] = "median"
     window: float = _parameter(0.15, 0.03, 2.0, "s", "length of the window")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`; weights do not apply."""
         half, span = window_span(times, self.window)
         rolling = rolling_medoid if values.shape[2] == 9 else rolling_median
@@ -172,7 +210,14 @@ class Butterworth(Filter):
     cutoff: float = _parameter(6.0, 0.2, 14.0, "Hz", "half-power frequency")
     order: int = _parameter(2, 1, 4, "", "order of one pass")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`; weights do not apply."""
         frames = len(times)
         if frames < 3:
@@ -231,7 +276,14 @@ class OneEuro(Filter):
     beta: float = _parameter(10.0, 0.01, 100.0, "", "rise of the cutoff in hertz per body size per second")
     derivative_cutoff: float = _parameter(1.0, 0.1, 10.0, "Hz", "cutoff of the speed estimate")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`; weights do not apply."""
         if len(times) == 1:
             return values.copy()
@@ -269,7 +321,14 @@ class Kalman(Filter):
     name: ClassVar[str] = "kalman"
     cutoff: float = _parameter(4.0, 0.1, 14.0, "Hz", "half-amplitude frequency")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`."""
         return smoothing_spline(values, weights, times, np.array([self.cutoff]))
 
@@ -291,7 +350,14 @@ class Adaptive(Filter):
     lowest: float = _parameter(1.0, 0.2, 4.0, "Hz", "lowest cutoff a curve can be given")
     highest: float = _parameter(12.0, 4.0, 14.0, "Hz", "highest cutoff a curve can be given")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`."""
         return adaptive_spline(values, weights, times, self.strength, (self.lowest, self.highest))
 
@@ -310,7 +376,14 @@ class Slerp(Filter):
     handles: ClassVar[tuple[str, ...]] = ("rotations",)
     sigma: float = _parameter(0.0183, 0.005, 0.2, "s", "standard deviation of the passes together")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`; weights do not apply. Ends stay where they are."""
         if len(times) < 3:
             return values.copy()
