@@ -95,7 +95,7 @@ def refine(
     Raises
     ------
     DataError
-        If the method or a parameter is unknown or out of range.
+        If the method or a parameter is unknown or out of range, or goes not with the recording's frame rate.
     SteadyposeError
         If no network of that name comes with steadypose, or the file is not one.
     """

@@ -59,6 +59,7 @@ class Refiner:
 
     def __call__(self, motion: AnyMotion) -> AnyMotion:
         """The motion, steady; see :func:`steadypose.refine`."""
+        self.filter.check_rate(motion.fps)
         steady: PoseSequence | BodyMotion
         steady = self._rotations(motion) if isinstance(motion, BodyMotion) else self._positions(motion)
         return cast(AnyMotion, steady)

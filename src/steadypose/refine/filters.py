@@ -74,6 +74,20 @@ class Filter(ABC):
         seconds = [reach[f.name] * getattr(self, f.name) for f in fields(self) if f.name in reach]
         return math.ceil(seconds[0] * fps) if seconds else math.inf
 
+    def check_rate(self, fps: float) -> None:  # noqa: B027 - most filters go with any
+        """Refuse a recording of a frame rate that the parameters do not go with.
+
+        Parameters
+        ----------
+        fps
+            Frames a second; NaN for a single frame.
+
+        Raises
+        ------
+        DataError
+            Naming the parameter and the rate.
+        """
+
     @abstractmethod
     def smooth(
         self,
@@ -203,12 +217,20 @@ class Butterworth(Filter):
     The single pass is designed at a higher cutoff, tan(π·single) = tan(π·cutoff) · (√2 − 1)^(−1 / 2·order)
     with both per frame, so that the double pass has the one asked for (Winter, Biomechanics and Motor
     Control of Human Movement, section 3.4). Uneven time stamps are resampled to the median rate and back. A
-    cutoff at or above half the frame rate leaves nothing to remove.
+    cutoff at or above half of a recording's frame rate is an error, as in SciPy.
     """
 
     name: ClassVar[str] = "butterworth"
     cutoff: float = _parameter(6.0, 0.2, 14.0, "Hz", "half-power frequency")
     order: int = _parameter(2, 1, 4, "", "order of one pass")
+
+    def check_rate(self, fps: float) -> None:
+        """See :meth:`Filter.check_rate`."""
+        if self.cutoff >= fps / 2 * (1 - 1e-9):
+            raise DataError(
+                f"butterworth: expected cutoff below {fps / 2:.6g} Hz, half of this recording's "
+                f"{fps:.6g} fps, found {self.cutoff:g} Hz"
+            )
 
     def smooth(
         self,
@@ -223,7 +245,7 @@ class Butterworth(Filter):
         if frames < 3:
             return values.copy()
         step = float(np.median(np.diff(times)))
-        if self.cutoff * step >= 0.5:
+        if self.cutoff * step >= 0.5:  # a stretch slower than its recording: nothing to remove
             return values.copy()
         warped = np.tan(np.pi * self.cutoff * step) * (2**0.5 - 1) ** (-1 / (2 * self.order))
         single = float(np.arctan(warped) / (np.pi * step))
