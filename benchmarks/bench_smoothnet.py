@@ -30,7 +30,8 @@ from steadypose.models import export_onnx
 from steadypose.models.checkpoints import REQUIRED
 from steadypose.models.refiner import RefinerNet
 from steadypose.models.smoothnet import SmoothNet, SmoothNetConfig
-from steadypose.refine.network import Network, shipped, threads
+from steadypose.refine.network import load, shipped
+from steadypose.refine.window_network import threads
 from steadypose.refine.windows import INPUT, OUTPUT, WindowSpec, refine_curves
 
 Values = npt.NDArray[np.float32]
@@ -123,7 +124,7 @@ def ways(x: Values, module: torch.nn.Module, path: str) -> dict[str, Rival]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     plain = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    network, flat, sizes = Network(path), x.reshape(len(x), -1), np.ones(KEYPOINTS * DIMS)
+    network, flat, sizes = load(path).runner, x.reshape(len(x), -1), np.ones(KEYPOINTS * DIMS)
     found = {
         "steadypose": lambda: steady(x, "smoothnet", 30, weights=path),
         "its refine_curves alone": lambda: refine_curves(
@@ -197,14 +198,14 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     x = recording()
     size = f"{FRAMES:,} × {KEYPOINTS} × {DIMS}"
-    default = Network() if "default" in shipped() else None
+    default = load().runner if "default" in shipped() else None
     rate = 60.0 if default is None else default.spec.rate or 60.0
     ours: dict[str, Rival] = {m: (lambda m=m: steady(x, m, rate)) for m in FILTERS}
     if default is not None:
         ours |= {
-            f"default, {fps:g} fps": (lambda fps=fps: steady(x, "smoothnet", fps)) for fps in (rate, rate / 2)
+            f"default, {fps:g} fps": (lambda fps=fps: steady(x, "network", fps)) for fps in (rate, rate / 2)
         }
-    load = os.getloadavg()[0]
+    busy = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         module, path = paper(Path(folder))
         every = ways(x, module, path)
@@ -225,7 +226,7 @@ def main() -> None:
         "torch loop: all windows cut out, through the network at once, and averaged with lists as the "
         f"release does; or {BATCH} windows at a time. Plain ONNX Runtime: one call for all windows.",
         f"All ways through the paper's network give the same, to {worst:.1e} of the range of the values.",
-        f"Load average {load:.1f} before and {os.getloadavg()[0]:.1f} after the timings, on {os.cpu_count()} "
+        f"Load average {busy:.1f} before and {os.getloadavg()[0]:.1f} after the timings, on {os.cpu_count()} "
         f"cores; this program itself makes up to {THREADS} of it.",
     ]
     rows = [row(f"the paper's network, {size}", network.pop("steadypose"), network, frames=FRAMES)]
@@ -236,7 +237,7 @@ def main() -> None:
     for name in ours:
         rows.append(row(f"{name}, {size}", seconds[name], against, frames=FRAMES))
         fps = float(name.split()[1]) if name not in FILTERS else rate
-        used.append(memory(name, fps, method=name if name in FILTERS else "smoothnet"))
+        used.append(memory(name, fps, method=name if name in FILTERS else "network"))
     save("smoothnet", "SmoothNet", rows, [*notes, *used], "python benchmarks/bench_smoothnet.py")
 
 

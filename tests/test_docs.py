@@ -46,7 +46,9 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for source in ("caliscope/xy_HOLISTIC.csv", "keraal-json/OP-RTK.json"):
         shutil.copy(DATA / source, folder / "takes")
     shutil.copytree(DATA / "mocap", folder / "motion" / "mocap")
-    write_network(folder / "net.onnx", WindowSpec(32, 8), smoother(32))
+    spec = WindowSpec(32, 8)
+    card = {"name": "net", "spec": spec.to_json(), "network": {"kind": "smoothnet"}}
+    write_network(folder / "net.onnx", spec, smoother(32), card=card)
     raw = sp.read(DATA / "keraal" / "G3-Kinect-CTK-P1T1-Unknown-C-0.txt")
     assert isinstance(raw, sp.PoseSequence)
     truth = sp.refine(raw, method="gaussian", sigma=0.1)

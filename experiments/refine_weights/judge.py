@@ -35,7 +35,7 @@ class _Nothing(Filter):
 
     name: ClassVar[str] = "nothing"
 
-    def smooth(self, values, weights, times, size):
+    def smooth(self, values, weights, times, size, person=None):
         """As it is."""
         return values.copy()
 

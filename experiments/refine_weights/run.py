@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true")
     args = parser.parse_args()
     if args.what == "judge":
-        methods = {Path(w).parent.name: judge.cleaned("smoothnet", weights=w) for w in args.weights}
+        methods = {Path(w).parent.name: judge.cleaned("network", weights=w) for w in args.weights}
         path = HERE / ("validation.json" if args.split == "validation" else "results.json")
         results = json.loads(path.read_text()) if path.exists() and not args.again else {}
         root = os.environ["STEADYPOSE_DATA"]

@@ -168,7 +168,9 @@ def test_a_page_beside_the_result(run: Run, here: Path) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_parameter_of_every_method_is_an_option(run: Run, here: Path, name: str) -> None:
-    weights = write_network(here / "net.onnx", WindowSpec(32, 8))
+    spec = WindowSpec(32, 8)
+    card = {"spec": spec.to_json(), "network": {"kind": "smoothnet"}}
+    weights = write_network(here / "net.onnx", spec, card=card)
     values = {f.name: f.default for f in fields(METHODS[name])} | {"weights": weights, "step": 4}
     flags = [t for f in fields(METHODS[name]) for t in (f"--{f.name.replace('_', '-')}", str(values[f.name]))]
     source = KINECT if "positions" not in METHODS[name].handles else POSES

@@ -47,7 +47,7 @@ def test_weights_choose_the_method(run: Run, here: Path) -> None:
     code, out, err = run("refine", "poses.json", "--weights", "net.onnx", "--json")
     assert code == 0, err
     (stream,) = json.loads(out)[0]["streams"].values()
-    assert "refine: smoothnet(tiny, strength=1)" in stream["done"]
+    assert "refine: network(tiny, strength=1)" in stream["done"]
     assert stream["accel_after"] < 0.7 * stream["accel_before"]
     wanted = sp.refine(sp.read("poses.json"), weights="net.onnx")  # type: ignore[type-var]
     found = sp.read("poses.steady.json")
@@ -58,12 +58,12 @@ def test_strength_and_step_reach_it(run: Run, here: Path) -> None:
     accel = {}
     for strength in ("0.5", "1", "2"):
         code, out, err = run(
-            "refine", "poses.json", "-m", "smoothnet", "--weights", "net.onnx", "--strength", strength,
+            "refine", "poses.json", "-m", "network", "--weights", "net.onnx", "--strength", strength,
             "--step", "4", "-o", f"{strength}.json", "--json",
         )  # fmt: skip
         assert code == 0, err
         (stream,) = json.loads(out)[0]["streams"].values()
-        assert f"smoothnet(tiny, strength={strength}, step=4)" in stream["done"]
+        assert f"network(tiny, strength={strength}, step=4)" in stream["done"]
         accel[strength] = stream["accel_after"]
     assert accel["2"] < accel["1"] < accel["0.5"]
 
@@ -77,7 +77,7 @@ def test_positions_and_rotations_of_one_file(run: Run, here: Path) -> None:
 
 
 def test_tuning_its_strength(run: Run, here: Path) -> None:
-    truth = sp.refine(sp.read("poses.json"), "smoothnet", weights="net.onnx", strength=1.5)  # type: ignore[type-var]
+    truth = sp.refine(sp.read("poses.json"), "network", weights="net.onnx", strength=1.5)  # type: ignore[type-var]
     sp.write(truth, "truth.json")
     code, out, err = run("refine", "poses.json", "--weights", "net.onnx", "--tune", "truth.json", "--json")
     assert code == 0, err
@@ -107,13 +107,13 @@ def test_what_is_no_network_is_said_before_any_file_is_read(run: Run, here: Path
 @pytest.mark.parametrize(
     ("argv", "code", "words"),
     [
-        (["-m", "smoothnet", "--strength", "7"], 1, "expected strength from 0.3 to 3, found 7"),
+        (["-m", "network", "--strength", "7"], 1, "expected strength from 0.3 to 3, found 7"),
         (["--step", "99"], 1, "step as a whole number of frames from 1 to the window's 32"),
         (["-m", "gaussian"], 2, "--weights is no parameter of gaussian, which has --sigma"),
         (
             ["--sigma", "1"],
             2,
-            "--sigma is no parameter of smoothnet, which has --strength, --weights, --step",
+            "--sigma is no parameter of network, which has --strength, --weights, --step",
         ),
     ],
 )
@@ -128,4 +128,5 @@ def test_help_speaks_of_the_default(run: Run, monkeypatch: pytest.MonkeyPatch) -
     _, out, _ = run("refine", "--help")
     flat = " ".join(out.replace("│", " ").split())
     assert f"Default: swaps put back, outliers removed, gaps filled, then {DEFAULT_METHOD}." in flat
-    assert "--weights" in flat and "the network's own (smoothnet)" in flat
+    assert "--weights" in flat and "the network's own (network)" in flat
+    assert "the shipped one (network), none (smoothnet)" in flat

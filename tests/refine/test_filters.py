@@ -7,14 +7,16 @@ from hypothesis import strategies as st
 from OneEuroFilter import OneEuroFilter
 from scipy.signal import butter, freqz_sos
 
+import steadypose as sp
 from steadypose import rotations
 from steadypose.errors import DataError
-from steadypose.refine import METHODS, make_filter
+from steadypose.refine import METHODS, make_filter, refine
 from steadypose.refine import filters as module
 from steadypose.refine._blocks import walk_in_blocks
 from steadypose.refine.filters import Kalman, OneEuro
 
-POSITIONS = [name for name, f in METHODS.items() if "positions" in f.handles]
+ALONE = [name for name in METHODS if name != "smoothnet"]  # which needs weights
+POSITIONS = [name for name in ALONE if "positions" in METHODS[name].handles]
 WEIGHTED = ["moving_average", "gaussian", "savgol", "kalman"]
 FPS = 30
 
@@ -98,8 +100,22 @@ def test_butterworth_has_half_power_at_its_cutoff_and_its_slope():
     assert gain("butterworth", 5.0, cutoff=3.0) == pytest.approx(float(np.abs(response[0]) ** 2), abs=0.01)
 
 
-def test_butterworth_above_half_the_frame_rate_has_nothing_to_remove():
-    assert (smooth("butterworth", walk(0), cutoff=15) == walk(0)).all()
+def test_butterworth_refuses_a_cutoff_from_half_the_frame_rate_up():
+    for fps in (10, 12, 25.0):
+        seq = sp.PoseSequence.from_array(walk(0, 50, 17, 3), fps=fps, skeleton="coco17")
+        refine(seq, "butterworth", cutoff=0.499 * fps)
+        for cutoff in (fps / 2, fps):
+            said = f"cutoff below {fps / 2:g} Hz, half of this recording's {fps:g} fps, found {cutoff:g} Hz"
+            with pytest.raises(DataError, match=said):
+                refine(seq, "butterworth", cutoff=cutoff)
+    refine(sp.PoseSequence.from_array(walk(0, 1, 17, 3), fps=5, skeleton="coco17"), "butterworth")  # no rate
+
+
+def test_a_stretch_slower_than_its_recording_is_left_as_it_is():
+    times = np.concatenate([np.arange(100) / 30, 10 + np.arange(30) / 5])
+    seq = sp.PoseSequence.from_array(walk(0, 130, 17, 3), times=times, skeleton="coco17")
+    steady = refine(seq, "butterworth", cutoff=6).positions
+    assert (steady[100:] == seq.positions[100:]).all() and (steady[:100] != seq.positions[:100]).any()
 
 
 @pytest.mark.parametrize("filter_", [Kalman(4.0), OneEuro(1.0, 0.01), OneEuro(0.3, 0.5)])
@@ -199,7 +215,7 @@ def test_the_same_seconds_at_any_frame_rate(name, rate):
 
 
 # A network sees one entry of a matrix at a time and is not linear: turns by anything do not pass through it.
-@pytest.mark.parametrize("name", [n for n in METHODS if n != "smoothnet"])
+@pytest.mark.parametrize("name", [n for n in ALONE if n != "network"])
 def test_rotations_turn_with_the_body_and_with_the_camera(name):
     angles = walk(10, 60, 4, 3).astype(float) * 0.1
     matrices = rotations.from_axis_angle(angles)

@@ -18,9 +18,9 @@ import steadypose as sp
 from steadypose import rotations
 from steadypose._onnx import Kind
 from steadypose.errors import DataError, FormatError, SteadyposeError
-from steadypose.refine import make_refiner, network, refine
+from steadypose.refine import make_refiner, network, refine, window_network
 from steadypose.refine._context import context_of
-from steadypose.refine.network import Network, SmoothNet, shipped
+from steadypose.refine.network import Network, SmoothNet, load, shipped
 from steadypose.refine.windows import WindowSpec, refine_curves
 from steadypose.skeleton import Skeleton
 
@@ -61,22 +61,23 @@ def like(seq: Any, x: Array, confidence: Array | None = None, times: Array | Non
 
 
 def plain(seq: Any, weights: Path, **more: Any) -> Any:
-    return refine(seq, "smoothnet", weights=weights, **more)
+    return refine(seq, "network", weights=weights, **more)
 
 
 # --- files
 
 
 def test_a_network_from_a_file(nets: dict[str, Path], tmp_path: Path) -> None:
-    net = Network(nets["random"])
-    assert (net.name, net.spec) == ("tiny", SPEC)
+    opened = load(nets["random"])
+    net = opened.runner
+    assert (opened.name, net.spec) == ("tiny", SPEC)
     x = np.random.default_rng(0).normal(size=(700, 32)).astype(np.float32)
     np.testing.assert_allclose(net(x), run_mlp(x, None, mlp(32)), atol=1e-4)
-    with_context = Network(str(nets["context"]))
+    with_context = load(str(nets["context"])).runner
     about = np.random.default_rng(1).normal(size=(700, 8)).astype(np.float32)
     np.testing.assert_allclose(with_context(x, about), run_mlp(x, about, mlp(32)), atol=1e-4)
     unnamed = write_network(tmp_path / "mine.onnx", SPEC, card={"spec": SPEC.to_json()})
-    assert Network(unnamed).name == "mine"
+    assert load(unnamed).name == "mine"
 
 
 def test_the_path_from_curves_to_curves(nets: dict[str, Path]) -> None:
@@ -84,7 +85,7 @@ def test_the_path_from_curves_to_curves(nets: dict[str, Path]) -> None:
     x = np.cumsum(np.random.default_rng(0).normal(size=(200, 6)), axis=0).astype(np.float32)
     times, size = np.arange(200) / 60, np.ones(6)
     for name, about in (("random", None), ("context", context_of(x))):
-        net = Network(nets[name])
+        net = load(nets[name]).runner
         wanted = refine_curves(x, lambda w, c: run_mlp(w, c, mlp(32)), net.spec, size=size, context=about)
         np.testing.assert_allclose(net.refine(x, times, size), wanted, atol=2e-3)
 
@@ -92,7 +93,7 @@ def test_the_path_from_curves_to_curves(nets: dict[str, Path]) -> None:
 def test_files_that_are_no_refining_network(tmp_path: Path) -> None:
     def refused(path: Path, said: str) -> None:
         with pytest.raises(FormatError, match=said) as e:
-            SmoothNet(weights=path)
+            Network(weights=path)
         assert "\n" not in str(e.value) and str(path) in str(e.value)
 
     path = tmp_path / "a.onnx"
@@ -130,22 +131,22 @@ def test_networks_that_come_along(monkeypatch: pytest.MonkeyPatch, nets: dict[st
             return some
 
     some: dict[str, Path] = {}
-    monkeypatch.setattr(network, "KIND", Some("refining network", "refine_", "default"))
+    monkeypatch.setattr(network, "FILES", Some("refining network", "refine_", "default"))
     assert shipped() == {}
     for weights in (None, "small"):
         with pytest.raises(SteadyposeError, match="no refining network comes with steadypose yet"):
-            SmoothNet(weights=weights)
+            Network(weights=weights)
     some |= {"default": nets["smooth"], "small": nets["same"]}
-    assert SmoothNet().network is SmoothNet(weights="default").network is SmoothNet(strength=2).network
+    assert Network().network is Network(weights="default").network is Network(strength=2).network
     seq = poses()
-    assert (refine(seq, "smoothnet", weights="small").positions == plain(seq, nets["same"]).positions).all()
+    assert (refine(seq, "network", weights="small").positions == plain(seq, nets["same"]).positions).all()
     with pytest.raises(SteadyposeError, match=r"that comes with steadypose \(default, small\) .*found 'big'"):
-        SmoothNet(weights="big")
+        Network(weights="big")
 
 
 def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
     path = write_network(tmp_path / "n.onnx", SPEC, card={"name": "first", "spec": SPEC.to_json()})
-    filter_ = SmoothNet(weights=path)
+    filter_ = Network(weights=path)
     assert filter_.network.name == "first"
     write_network(path, SPEC, card={"name": "the second", "spec": SPEC.to_json()})
     assert filter_.network.name == "the second"
@@ -154,17 +155,77 @@ def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
 
 def test_settings_out_of_range(nets: dict[str, Path]) -> None:
     for wrong, said in [
-        ({"strength": 0.2}, "smoothnet: expected strength from 0.3 to 3, found 0.2"),
+        ({"strength": 0.2}, "network: expected strength from 0.3 to 3, found 0.2"),
         ({"strength": 0}, "strength from 0.3 to 3, found 0"),
         ({"strength": float("nan")}, "strength"),
         ({"strength": "high"}, "strength"),
         ({"step": 33}, "step as a whole number of frames from 1 to the window's 32, or 0 .* found 33"),
         ({"step": 1.5}, "step as a whole number"),
         ({"weights": 7}, "weights as a name or a path, found 7"),
-        ({"wieghts": 7}, "smoothnet: expected parameters among strength, weights, step, found 'wieghts'"),
+        ({"wieghts": 7}, "network: expected parameters among strength, weights, step, found 'wieghts'"),
     ]:
         with pytest.raises(DataError, match=said):
-            refine(poses(3), "smoothnet", **{"weights": nets["same"], **wrong})
+            refine(poses(3), "network", **{"weights": nets["same"], **wrong})
+
+
+# --- which network it is
+
+
+def card(kind: str) -> dict[str, Any]:
+    return {"name": "mine", "spec": SPEC.to_json(), "network": {"kind": kind}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        ("steadynet", "mine: SteadyNet (steadypose)"),
+        ("smoothnet", "mine: SmoothNet (Zeng et al. 2022)"),
+        ("motion_aware", "mine: motion-aware SmoothNet (Zeng et al. 2022)"),
+        ("something new", "mine: something new"),
+        ("", "mine"),
+    ],
+)
+def test_the_history_says_which_network_it_was(tmp_path: Path, kind: str, title: str) -> None:
+    path = write_network(tmp_path / "n.onnx", SPEC, card=card(kind))
+    assert plain(poses(20), path).history[-1].startswith(f"refine: network({title}, strength=1)")
+
+
+def test_our_own_network_does_not_go_under_the_papers_name() -> None:
+    assert "Zeng" not in refine(poses(20)).history[-1]
+    for weights, found in ((None, "none"), ("default", r"default: SteadyNet \(steadypose\)")):
+        with pytest.raises(DataError, match=f"weights of a SmoothNet .* found {found}; .*--method network"):
+            SmoothNet(weights=weights)
+
+
+@pytest.mark.parametrize("kind", ["smoothnet", "motion_aware"])
+def test_smoothnet_is_the_papers_network(tmp_path: Path, kind: str) -> None:
+    path = write_network(tmp_path / "n.onnx", SPEC, smoother(32), card=card(kind))
+    seq = poses(50)
+    steady = refine(seq, "smoothnet", weights=path)
+    assert "refine: smoothnet(mine: " in steady.history[-1] and "Zeng et al." in steady.history[-1]
+    np.testing.assert_array_equal(steady.positions, plain(seq, path).positions)
+
+
+def test_the_kind_decides_what_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Still:
+        longest_step = 0
+
+        def __init__(self, session: Any, card: dict[str, Any], path: Path) -> None:
+            pass
+
+        def ahead(self, fps: float, strength: float) -> float:
+            return 7.0
+
+        def smooth(self, values: Any, weights: Any, times: Any, size: Any, person: Any, **_: Any) -> Any:
+            return values * 0 + person[:, None]
+
+    monkeypatch.setitem(network.RUNNERS, "still", Still)
+    path = write_network(tmp_path / "still.onnx", SPEC, card=card("still"))
+    steady = plain(poses(20, persons=3), path)
+    assert (steady.positions == np.arange(3)[:, None, None]).all()
+    assert make_refiner("network", weights=path, max_gap=0).latency(30) == 7
+    with pytest.raises(DataError, match="expected no step for a network without windows, found 4"):
+        Network(weights=path, step=4)
 
 
 # --- what goes in and comes out
@@ -175,10 +236,10 @@ def test_weights_alone_mean_the_whole_pipeline_with_them(nets: dict[str, Path]) 
     x = seq.positions.copy()
     x[40, 0, 5] += 400
     steady = refine(like(seq, x), weights=nets["smooth"], strength=1.5)
-    assert "refine: smoothnet(tiny, strength=1.5), max_gap" in steady.history[-1]
+    assert "refine: network(tiny, strength=1.5), max_gap" in steady.history[-1]
     assert "1 outliers removed" in steady.history[-1]
     assert "outliers" not in plain(like(seq, x), nets["smooth"], step=4).history[-1]
-    assert "smoothnet(tiny, strength=1, step=4)" in plain(seq, nets["smooth"], step=4).history[-1]
+    assert "network(tiny, strength=1, step=4)" in plain(seq, nets["smooth"], step=4).history[-1]
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -301,7 +362,7 @@ def test_rotations_and_translation(nets: dict[str, Path]) -> None:
         steady = plain(body, nets[name])
         ok = steady.rotations
         assert np.abs(ok @ np.swapaxes(ok, -1, -2) - np.eye(3)).max() < 1e-5
-        assert "smoothnet(tiny" in steady.history[-1]
+        assert "network(tiny" in steady.history[-1]
     steady = plain(body, nets["smooth"])
     before, after = (np.abs(np.diff(b.rotations, 2, axis=0)).mean() for b in (body, steady))
     assert after < 0.6 * before
@@ -327,7 +388,7 @@ def test_far_away_nothing_is_lost(nets: dict[str, Path]) -> None:
 @pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])
 def test_latency_is_how_far_the_future_reaches(nets: dict[str, Path], fps: float, strength: float) -> None:
     seq = poses(400, fps, persons=1)
-    refiner = make_refiner("smoothnet", weights=nets["random"], strength=strength, max_gap=0)
+    refiner = make_refiner("network", weights=nets["random"], strength=strength, max_gap=0)
     latency = refiner.latency(fps)
     assert 32 * strength * fps / 60 <= latency <= 32 * strength * fps / 60 + 9 * (1 + strength * fps / 60)
     x = seq.positions.copy()
@@ -335,24 +396,24 @@ def test_latency_is_how_far_the_future_reaches(nets: dict[str, Path], fps: float
     a, b = refiner(seq).positions, refiner(like(seq, x)).positions
     np.testing.assert_array_equal(a[: 250 - int(latency)], b[: 250 - int(latency)])
     assert (a[249] != b[249]).any()
-    assert make_refiner("smoothnet", weights=nets["context"]).latency(30) == np.inf
+    assert make_refiner("network", weights=nets["context"]).latency(30) == np.inf
 
 
 def test_threads_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for said, most in (("1", 1), ("2", 2), ("", network.THREADS), ("many", network.THREADS)):
+    for said, most in (("1", 1), ("2", 2), ("", window_network.THREADS), ("many", window_network.THREADS)):
         monkeypatch.setenv("OMP_NUM_THREADS", said)
-        assert 1 <= network.threads() <= most
+        assert 1 <= window_network.threads() <= most
 
 
 def test_tuning_its_strength(nets: dict[str, Path]) -> None:
     truth = plain(poses(150), nets["smooth"], strength=2.0)
     x = truth.positions + np.random.default_rng(5).normal(0, 2, truth.shape).astype(np.float32)
-    found = sp.tune(like(truth, x), truth, method="smoothnet", weights=nets["smooth"])
+    found = sp.tune(like(truth, x), truth, method="network", weights=nets["smooth"])
     assert set(found.params) == {"strength", "weights"} and found.params["weights"] == nets["smooth"]
     assert found.after["mpjpe"] < found.before["mpjpe"]
     assert f"weights={nets['smooth']}" in str(found)
     np.testing.assert_array_equal(
-        refine(like(truth, x), "smoothnet", **found.params).positions,
+        refine(like(truth, x), "network", **found.params).positions,
         found.motion.positions,  # type: ignore[union-attr]
     )
     json.dumps({k: str(v) for k, v in found.params.items()})

@@ -11,7 +11,8 @@ from steadypose.errors import DataError
 from steadypose.refine import DEFAULT_METHOD, METHODS, make_refiner, refine
 from steadypose.skeleton import Skeleton
 
-POSITIONS = [name for name, f in METHODS.items() if "positions" in f.handles]
+ALONE = [name for name in METHODS if name != "smoothnet"]  # which needs weights
+POSITIONS = [name for name in ALONE if "positions" in METHODS[name].handles]
 EVERY = [None, *POSITIONS]
 
 
@@ -208,7 +209,7 @@ def test_what_was_seen_is_never_lost(seed, missing):
     assert (refine(seq, swaps=False).valid >= seq.valid).all()  # a swap moves a point to the other side
 
 
-@pytest.mark.parametrize("method", [None, *METHODS])
+@pytest.mark.parametrize("method", [None, *ALONE])
 def test_rotations_stay_rotations_and_gaps_are_turned_through(method):
     m = motion()
     r = m.rotations.copy()

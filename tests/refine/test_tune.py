@@ -52,6 +52,14 @@ def test_noise_and_speed_move_the_answer_the_right_way():
     assert loud < fast
 
 
+def test_a_cutoff_that_the_frame_rate_does_not_allow_is_passed_over():
+    found = tune(*pair(fps=10.0, hertz=0.5), "butterworth")  # its default and its range lie above 5 Hz
+    assert 0 < max(t.params["cutoff"] for t in found.trials) < 5
+    assert found.after["mpjpe"] < found.before["mpjpe"]
+    with pytest.raises(DataError, match="cutoff below 5 Hz, half of this recording's 10 fps, found 6 Hz"):
+        tune(*pair(fps=10.0), "butterworth", cutoff=6.0)
+
+
 def test_whole_numbers_are_all_tried_and_fixed_parameters_kept():
     found = tune(*pair(), "savgol")
     assert {t.params["order"] for t in found.trials} == {1.0, 2.0, 3.0, 4.0}

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from steadypose.refine._refiner import Refiner
 from steadypose.refine.filters import METHODS, Filter, make_filter
-from steadypose.refine.network import SmoothNet
+from steadypose.refine.network import Network, SmoothNet
 from steadypose.refine.refinenet import RefineNet
 from steadypose.refine.tune import Tuning, tune
 from steadypose.sequence import BodyMotion, PoseSequence
@@ -20,18 +20,18 @@ __all__ = ["METHODS", "Filter", "Refiner", "Tuning", "make_filter", "make_refine
 AnyMotion = TypeVar("AnyMotion", bound=PoseSequence | BodyMotion)
 
 # They stand on filters.py, so they join its table here.
-METHODS |= {f.name: f for f in (RefineNet, SmoothNet)}
+METHODS |= {f.name: f for f in (RefineNet, Network, SmoothNet)}
 
 # The last stage of the pipeline used when no method is named, after swaps, outliers and gaps;
 # experiments/refine_weights says why this one. Everything that speaks of the default reads it here.
-DEFAULT_METHOD = "smoothnet"
+DEFAULT_METHOD = "network"
 
 
 def method_for(method: str | None, parameters: Mapping[str, Any]) -> str:
     """The method meant: the one named, that of a network if only its weights are, else the default."""
     if method is not None:
         return method
-    return DEFAULT_METHOD if parameters.get("weights") is None else SmoothNet.name
+    return DEFAULT_METHOD if parameters.get("weights") is None else Network.name
 
 
 def make_refiner(
@@ -72,7 +72,7 @@ def refine(
         Any number of persons, who may come and go; uneven time stamps are fine.
     method
         One of :data:`METHODS`; ``None`` is the whole pipeline: left–right swaps put back, outliers removed,
-        short gaps filled, then :data:`DEFAULT_METHOD` (``"smoothnet"`` if ``weights`` are given).
+        short gaps filled, then :data:`DEFAULT_METHOD` (``"network"`` if ``weights`` are given).
     max_gap
         Gaps up to this many seconds are filled (and marked in ``filled``); longer ones stay missing and
         nothing is smoothed across them.
@@ -82,9 +82,9 @@ def refine(
         Put exchanged left and right limbs back before smoothing. Default: only when no method is named.
     confidence
         Let confidence weigh samples, for the methods that can (moving_average, gaussian, savgol, kalman,
-        adaptive, refinenet, smoothnet).
+        adaptive, refinenet, network, smoothnet).
     **parameters
-        Of the method, in seconds or hertz; see its class. ``weights`` of smoothnet: a network by name, or an
+        Of the method, in seconds or hertz; see its class. ``weights`` of network: one by name, or an
         ONNX file of ``steadypose export``.
 
     Returns
@@ -95,7 +95,7 @@ def refine(
     Raises
     ------
     DataError
-        If the method or a parameter is unknown or out of range.
+        If the method or a parameter is unknown or out of range, or goes not with the recording's frame rate.
     SteadyposeError
         If no network of that name comes with steadypose, or the file is not one.
     """

@@ -13,7 +13,7 @@ from steadypose._timed import complete
 from steadypose.errors import DataError
 from steadypose.refine._segments import Bools, Floats, Segments, Values, fill_gaps, find_segments
 from steadypose.refine._size import body_size
-from steadypose.refine.filters import Filter, Gaussian, Slerp
+from steadypose.refine.filters import Filter, Gaussian, Indices, Slerp
 from steadypose.refine.outliers import find_outliers, find_switches
 from steadypose.refine.swaps import repair_swaps
 from steadypose.sequence import BodyMotion, PoseSequence
@@ -59,6 +59,7 @@ class Refiner:
 
     def __call__(self, motion: AnyMotion) -> AnyMotion:
         """The motion, steady; see :func:`steadypose.refine`."""
+        self.filter.check_rate(motion.fps)
         steady: PoseSequence | BodyMotion
         steady = self._rotations(motion) if isinstance(motion, BodyMotion) else self._positions(motion)
         return cast(AnyMotion, steady)
@@ -88,6 +89,7 @@ class Refiner:
         switches = find_switches(x, seq.times, seen, bodies)
         cuts = np.repeat(switches, keypoints, axis=1) if switches.any() else None
         valid, size = seen.reshape(frames, -1), np.repeat(bodies, keypoints)
+        person = np.repeat(np.arange(persons), keypoints)
         doubted = None
         if self.outliers:
             slips = find_outliers(values, valid, seq.times, size)
@@ -101,7 +103,7 @@ class Refiner:
                 del inside
             del slips  # a million frames of masks add up
         segments = find_segments(valid, seq.times, self.max_gap, cuts)
-        out, filled = self._curves(values, valid, confidence, seq.times, size, segments, doubted)
+        out, filled = self._curves(values, valid, confidence, seq.times, size, person, segments, doubted)
         counts["keypoints filled"] = int(filled.sum())
         note = "; ".join(
             [f"refine: {self.describe()}, max_gap={self.max_gap:g}"]
@@ -115,8 +117,9 @@ class Refiner:
         valid = motion.valid.reshape(frames, -1)
         # A difference of matrices, over √2, is the angle between them (for small angles): speeds are radians.
         size = np.full(persons * joints, np.sqrt(2.0))
+        person = np.repeat(np.arange(persons), joints)
         segments = find_segments(valid, motion.times, self.max_gap)
-        out, filled = self._curves(values, valid, None, motion.times, size, segments)
+        out, filled = self._curves(values, valid, None, motion.times, size, person, segments)
         matrices = rotations.project(out.astype(np.float64).reshape(motion.rotations.shape))
         translation: npt.NDArray[np.float64] | None = None
         if motion.translation is not None:
@@ -131,6 +134,7 @@ class Refiner:
                 None,
                 motion.times,
                 np.full(persons, height),
+                np.arange(persons),
                 find_segments(where, motion.times, self.max_gap),
             )
             translation = np.asarray(moved + start, dtype=np.float64)
@@ -144,6 +148,7 @@ class Refiner:
         confidence: Values | None,
         times: Floats,
         size: Floats,
+        person: Indices,
         segments: Segments,
         doubted: Bools | None = None,
     ) -> tuple[Values, Bools]:
@@ -158,12 +163,12 @@ class Refiner:
         weights = self._weights(confidence, filled if doubted is None else filled | doubted)
         everything = (segments.start == 0).all() and (segments.stop == len(times)).all()
         if everything and len(segments.curve) == values.shape[1]:
-            return self.filter.smooth(values, weights, times, size), filled
+            return self.filter.smooth(values, weights, times, size, person), filled
         out = np.full(values.shape, np.nan, np.float32)
         for frames, curves in segments.groups():
             w = None if weights is None else weights[frames][:, curves]
             out[frames, curves] = self.filter.smooth(
-                values[frames][:, curves], w, times[frames], size[curves]
+                values[frames][:, curves], w, times[frames], size[curves], person[curves]
             )
         return out, filled
 

@@ -28,6 +28,7 @@ from steadypose.refine._rolling import rolling_median, rolling_medoid, window_sp
 
 Values = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.floating[Any]]
+Indices = npt.NDArray[np.intp]
 
 
 def _parameter(default: float, low: float, high: float, unit: str, help: str) -> Any:
@@ -73,8 +74,29 @@ class Filter(ABC):
         seconds = [reach[f.name] * getattr(self, f.name) for f in fields(self) if f.name in reach]
         return math.ceil(seconds[0] * fps) if seconds else math.inf
 
+    def check_rate(self, fps: float) -> None:  # noqa: B027 - most filters go with any
+        """Refuse a recording of a frame rate that the parameters do not go with.
+
+        Parameters
+        ----------
+        fps
+            Frames a second; NaN for a single frame.
+
+        Raises
+        ------
+        DataError
+            Naming the parameter and the rate.
+        """
+
     @abstractmethod
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """Smoothed values.
 
         Parameters
@@ -87,6 +109,8 @@ class Filter(ABC):
             Seconds.
         size : ndarray, shape (curves,)
             Size of the body each curve belongs to, in the units of ``values``; for thresholds on speed.
+        person : ndarray of int, shape (curves,), optional
+            Whose curve each is; None: all of one body.
         """
 
 
@@ -97,7 +121,14 @@ class MovingAverage(Filter):
     name: ClassVar[str] = "moving_average"
     window: float = _parameter(0.2, 0.02, 4.0, "s", "length of the window")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`."""
         return local_polynomial(
             values, weights, times, kernel=boxcar, radius=self.window / 2, degree=1, full_window=False
@@ -114,7 +145,14 @@ class Gaussian(Filter):
         0.05, 0.005, 1.0, "s", "standard deviation of the bell, which is cut at 4 sigma"
     )
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`."""
         return local_polynomial(
             values, weights, times, kernel=gaussian4, radius=4 * self.sigma, degree=1, full_window=False
@@ -130,7 +168,14 @@ class SavitzkyGolay(Filter):
     window: float = _parameter(0.35, 0.05, 9.0, "s", "length of the window")
     order: int = _parameter(2, 1, 4, "", "degree of the polynomial")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`."""
         return local_polynomial(
             values,
@@ -150,7 +195,14 @@ class Median(Filter):
     name: ClassVar[str] = "median"
     window: float = _parameter(0.15, 0.03, 2.0, "s", "length of the window")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`; weights do not apply."""
         half, span = window_span(times, self.window)
         rolling = rolling_medoid if values.shape[2] == 9 else rolling_median
@@ -165,20 +217,35 @@ class Butterworth(Filter):
     The single pass is designed at a higher cutoff, tan(π·single) = tan(π·cutoff) · (√2 − 1)^(−1 / 2·order)
     with both per frame, so that the double pass has the one asked for (Winter, Biomechanics and Motor
     Control of Human Movement, section 3.4). Uneven time stamps are resampled to the median rate and back. A
-    cutoff at or above half the frame rate leaves nothing to remove.
+    cutoff at or above half of a recording's frame rate is an error, as in SciPy.
     """
 
     name: ClassVar[str] = "butterworth"
     cutoff: float = _parameter(6.0, 0.2, 14.0, "Hz", "half-power frequency")
     order: int = _parameter(2, 1, 4, "", "order of one pass")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def check_rate(self, fps: float) -> None:
+        """See :meth:`Filter.check_rate`."""
+        if self.cutoff >= fps / 2 * (1 - 1e-9):
+            raise DataError(
+                f"butterworth: expected cutoff below {fps / 2:.6g} Hz, half of this recording's "
+                f"{fps:.6g} fps, found {self.cutoff:g} Hz"
+            )
+
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`; weights do not apply."""
         frames = len(times)
         if frames < 3:
             return values.copy()
         step = float(np.median(np.diff(times)))
-        if self.cutoff * step >= 0.5:
+        if self.cutoff * step >= 0.5:  # a stretch slower than its recording: nothing to remove
             return values.copy()
         warped = np.tan(np.pi * self.cutoff * step) * (2**0.5 - 1) ** (-1 / (2 * self.order))
         single = float(np.arctan(warped) / (np.pi * step))
@@ -231,7 +298,14 @@ class OneEuro(Filter):
     beta: float = _parameter(10.0, 0.01, 100.0, "", "rise of the cutoff in hertz per body size per second")
     derivative_cutoff: float = _parameter(1.0, 0.1, 10.0, "Hz", "cutoff of the speed estimate")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`; weights do not apply."""
         if len(times) == 1:
             return values.copy()
@@ -269,7 +343,14 @@ class Kalman(Filter):
     name: ClassVar[str] = "kalman"
     cutoff: float = _parameter(4.0, 0.1, 14.0, "Hz", "half-amplitude frequency")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`."""
         return smoothing_spline(values, weights, times, np.array([self.cutoff]))
 
@@ -291,7 +372,14 @@ class Adaptive(Filter):
     lowest: float = _parameter(1.0, 0.2, 4.0, "Hz", "lowest cutoff a curve can be given")
     highest: float = _parameter(12.0, 4.0, 14.0, "Hz", "highest cutoff a curve can be given")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`."""
         return adaptive_spline(values, weights, times, self.strength, (self.lowest, self.highest))
 
@@ -310,7 +398,14 @@ class Slerp(Filter):
     handles: ClassVar[tuple[str, ...]] = ("rotations",)
     sigma: float = _parameter(0.0183, 0.005, 0.2, "s", "standard deviation of the passes together")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`; weights do not apply. Ends stay where they are."""
         if len(times) < 3:
             return values.copy()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from steadypose.errors import DataError
 from steadypose.refine._blocks import walk_in_blocks
-from steadypose.refine.filters import Filter, Floats, Values, _parameter
+from steadypose.refine.filters import Filter, Floats, Indices, Values, _parameter
 
 Bools = npt.NDArray[np.bool_]
 
@@ -70,7 +70,14 @@ class RefineNet(Filter):
         if self.cap == 0:
             raise DataError(f"{self.name}: expected cap above 0, found {self.cap!r}")
 
-    def smooth(self, values: Values, weights: Values | None, times: Floats, size: Floats) -> Values:
+    def smooth(
+        self,
+        values: Values,
+        weights: Values | None,
+        times: Floats,
+        size: Floats,
+        person: Indices | None = None,
+    ) -> Values:
         """See :meth:`Filter.smooth`."""
         if len(times) < 2:
             return values.copy()

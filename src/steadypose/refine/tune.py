@@ -154,7 +154,9 @@ def tune(
         if key not in tried:
             try:
                 refiner = Refiner(make_filter(method, **params), **options)
-            except DataError:  # values that exclude one another, such as a lowest above a highest
+                for m in motions:
+                    refiner.filter.check_rate(m.fps)
+            except DataError:  # values that exclude one another, or the recording's frame rate
                 return Trial(params, np.inf, np.inf)
             tried[key] = Trial(params, *_score([refiner(m) for m in motions], truths))
             if progress is not None:
