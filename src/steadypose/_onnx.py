@@ -133,8 +133,9 @@ def card(session: Any, path: Path, kind: Kind) -> dict[str, Any]:
     return found
 
 
-def check_shapes(session: Any, path: Path, wanted: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse a network whose inputs and outputs are not these: name and shape after the batch.
+def check_shapes(session: Any, path: Path, wanted: Mapping[str, tuple[int | None, ...]]) -> None:
+    """Refuse a network whose inputs and outputs are not these: name and shape after the batch, None for a free
+    size.
 
     Raises
     ------

@@ -74,7 +74,7 @@ def train(
         The folder that contains mocap/ (BVH, ASF/AMC, AMASS, C3D).
         Default: what the configuration or the environment variable STEADYPOSE_DATA says.
     """
-    from steadypose.train import RefineConfig, load, train_refiner
+    from steadypose.train import GateConfig, RefineConfig, load, train_gates, train_refiner
     from steadypose.train import train as train_lifter
 
     changes = [*set_, *([] if data is None else [f"data.root={str(data)!r}"])]
@@ -89,7 +89,9 @@ def train(
         "say": lambda text: say(text, quiet=quiet),
         "progress": not quiet and sys.stderr.isatty(),
     }
-    if isinstance(whole, RefineConfig):
+    if isinstance(whole, GateConfig):
+        trained = train_gates(whole, folder, **how)
+    elif isinstance(whole, RefineConfig):
         trained = train_refiner(whole, folder, **how)
     else:
         trained = train_lifter(whole, folder, **how)

@@ -21,9 +21,11 @@ from steadypose._version import __version__
 from steadypose.errors import DataError, FormatError, SteadyposeError
 from steadypose.lift._spec import METADATA, LiftSpec
 from steadypose.models.fcn import FCNConfig
+from steadypose.models.gatenet import GatedBank, GateNet, GateNetConfig
 from steadypose.models.lifter import Lifter, build
 from steadypose.models.refiner import NETWORKS, RefinerNet, build_refiner
 from steadypose.models.seq2seq import Seq2SeqConfig
+from steadypose.refine.bank import BankSpec
 from steadypose.refine.windows import WindowSpec
 
 __all__ = ["REQUIRED", "Model", "load", "save"]
@@ -31,9 +33,10 @@ __all__ = ["REQUIRED", "Model", "load", "save"]
 # What whoever saves must say (None where it is not known yet).
 REQUIRED = ("name", "trained_on", "split", "licence", "seed", "epochs", "scores", "command")
 LIFTERS: dict[str, type[FCNConfig] | type[Seq2SeqConfig]] = {"fcn": FCNConfig, "seq2seq": Seq2SeqConfig}
+GATED = {"gatenet": GateNetConfig}
 
-Model = Lifter | RefinerNet
-M = TypeVar("M", Lifter, RefinerNet)
+Model = Lifter | RefinerNet | GatedBank
+M = TypeVar("M", Lifter, RefinerNet, GatedBank)
 
 
 def complete_card(model: Model, card: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +114,7 @@ def load(path: str | Path, kind: type[Any] | None = None) -> tuple[Any, dict[str
     path
         The checkpoint.
     kind
-        :class:`Lifter` or :class:`RefinerNet`, to refuse the other; None takes both.
+        :class:`Lifter`, :class:`RefinerNet` or :class:`GatedBank`, to refuse the others; None takes all.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def load(path: str | Path, kind: type[Any] | None = None) -> tuple[Any, dict[str
         raise FormatError(path, "metadata", "the card of a steadypose checkpoint", "none")
     model, card = _from_card(path, metadata[METADATA])
     if kind is not None and not isinstance(model, kind):
-        words = {Lifter: "a lifting network", RefinerNet: "a refining network"}
+        words = {Lifter: "a lifting network", RefinerNet: "a refining network", GatedBank: "a bank with gates"}
         raise FormatError(path, "card", words[kind], f"{words[type(model)]}, {card['network']['kind']}")
     check_tensors(path, model.state_dict(), tensors)
     model.load_state_dict(tensors, assign=True)
@@ -167,7 +170,7 @@ def check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str
 
 
 def _configs() -> dict[str, type[Any]]:
-    return {**LIFTERS, **{kind: config for kind, (config, _) in NETWORKS.items()}}
+    return {**LIFTERS, **GATED, **{kind: config for kind, (config, _) in NETWORKS.items()}}
 
 
 def _from_card(path: Path, text: str) -> tuple[Model, dict[str, Any]]:
@@ -190,11 +193,13 @@ def _from_card(path: Path, text: str) -> tuple[Model, dict[str, Any]]:
     try:
         with torch.device("meta"):
             made, spec = configs[kind](**config), card.get("spec")
-            model: Model = (
-                build(made, LiftSpec.from_json(spec))
-                if kind in LIFTERS
-                else build_refiner(made, WindowSpec.from_json(spec))
-            )
+            model: Model
+            if kind in LIFTERS:
+                model = build(made, LiftSpec.from_json(spec))
+            elif kind in GATED:
+                model = GatedBank(GateNet(made, BankSpec.from_json(spec)))
+            else:
+                model = build_refiner(made, WindowSpec.from_json(spec))
     except DataError as e:
         raise FormatError(path, "card", "a network that can be built", str(e)) from None
     return model, card

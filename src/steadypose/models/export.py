@@ -22,12 +22,15 @@ import torch
 from steadypose.errors import DataError, MissingExtraError, SteadyposeError
 from steadypose.lift import _spec as lifting
 from steadypose.models.checkpoints import Model, complete_card, write_atomically
+from steadypose.models.gatenet import GatedBank
 from steadypose.models.lifter import Lifter
 from steadypose.models.refiner import RefinerNet
+from steadypose.refine import bank_network as gating
 from steadypose.refine import windows as refining
 
 __all__ = ["Exported", "export_onnx"]
 
+GATES = 90  # of the example that a network for any number of gates is exported with
 OPSET = 17  # the first with layer normalisation
 # Largest difference from torch, relative to an output or its standard deviation: 0.002 mm at 200 mm.
 # Neighbouring float32 numbers lie 0.00003 mm apart at 300 mm; a sequence is ten rounded steps deep.
@@ -150,6 +153,7 @@ class _Interface:
     inputs: dict[str, tuple[int, ...]]
     output: str
     shape: tuple[int, ...]
+    free: bool = False  # whether the last axis of inputs of two and of the output may have any size
 
 
 def _interface(model: Model) -> _Interface:
@@ -159,6 +163,10 @@ def _interface(model: Model) -> _Interface:
         if spec.context:
             inputs[refining.CONTEXT] = (*together, spec.context)
         return _Interface(inputs, refining.OUTPUT, (*together, spec.length))
+    if isinstance(model, GatedBank):
+        bank = model.spec
+        inputs = {gating.VARYING: (bank.varying, GATES), gating.FIXED: (bank.fixed,)}
+        return _Interface(inputs, gating.LOGITS, (len(bank.edges), GATES), free=True)
     lift = model.spec
     return _Interface(
         {lifting.INPUT: (lift.length, len(lift.joints), lift.channels)},
@@ -202,7 +210,7 @@ def _deviation(model: Model, inputs: Floats, outputs: Floats) -> Floats | float:
     """How large a difference is compared with: standard deviation of the outputs, of a refiner also of the
     inputs, which it may take away entirely.
     """
-    if isinstance(model, RefinerNet):
+    if not isinstance(model, Lifter):
         return float(max(inputs.std(), outputs.std()))
     root = np.zeros((1, 3), np.float32)  # is exactly zero
     return np.concatenate([root, model.output_std.numpy()])
@@ -226,7 +234,7 @@ def _traced(model: Model, interface: _Interface) -> Any:
             buffer,  # type: ignore[arg-type]
             input_names=list(interface.inputs),
             output_names=[interface.output],
-            dynamic_axes={name: {0: "batch"} for name in (*interface.inputs, interface.output)},
+            dynamic_axes=_free_axes(interface),
             opset_version=OPSET,
             dynamo=False,
         )
@@ -234,9 +242,19 @@ def _traced(model: Model, interface: _Interface) -> Any:
     # The exporter loses the sizes of the output behind a reshape to an unknown batch.
     dims = exported.graph.output[0].type.tensor_type.shape.dim
     for dim, size in zip(dims[1:], interface.shape, strict=True):
-        dim.dim_value = size
+        if not (interface.free and size == GATES):
+            dim.dim_value = size
     onnx.checker.check_model(exported, full_check=True)
     return exported
+
+
+def _free_axes(interface: _Interface) -> dict[str, dict[int, str]]:
+    axes = {name: {0: "batch"} for name in (*interface.inputs, interface.output)}
+    if interface.free:
+        for name, shape in {**interface.inputs, interface.output: interface.shape}.items():
+            if len(shape) == 2:
+                axes[name][2] = "gates"
+    return axes
 
 
 def _halve(model: Any) -> None:

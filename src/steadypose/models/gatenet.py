@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from steadypose.models._checks import check_count
 from steadypose.refine.bank import BankSpec
 
-__all__ = ["GateNet", "GateNetConfig"]
+__all__ = ["GateNet", "GateNetConfig", "GatedBank"]
 
 _SCALE = 0.3  # logarithms of amplitudes, of a few units, become numbers of about 1
 _WIENER = 2.0  # energy is the square of an amplitude
@@ -113,7 +113,7 @@ class _Block(nn.Module):
 
     def __init__(self, hidden: int, kernel: int, apart: int) -> None:
         super().__init__()
-        self.apart = apart
+        self.apart, self.units = apart, hidden
         self.taps = nn.Parameter(torch.randn(hidden, kernel + 1) * (0.5 / math.sqrt(kernel + 1)))
         self.mixed: nn.Module = nn.Conv1d(hidden, hidden, 1)
         nn.init.normal_(self.mixed.weight, std=0.5 / math.sqrt(hidden))
@@ -126,7 +126,7 @@ class _Block(nn.Module):
             nn.functional.pad(h, (wide, wide), mode="replicate"),
             kernels,
             dilation=self.apart,
-            groups=len(self.taps),
+            groups=self.units,
         )
         y: Tensor = h + nn.functional.silu(self.mixed(around))
         return y

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from steadypose.errors import DataError
 
-__all__ = ["BankSpec", "Described", "bands_of", "describe", "noise_of"]
+__all__ = ["BankSpec", "Described", "at_frames", "bands_of", "describe", "hats", "noise_of"]
 
 Values = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
@@ -223,7 +223,7 @@ def _at_gates(x: Values, gates: int) -> Values:
     return out
 
 
-def _at_frames(x: Values, frames: int) -> Values:
+def at_frames(x: Values, frames: int) -> Values:
     """Values of gates at every frame, linear between them; (..., gates) to (..., frames)."""
     before, _, along = _cells(frames, x.shape[-1])
     low = x[..., before]
@@ -329,7 +329,7 @@ def noise_of(bands: Values, gates: Values) -> Values:
     ndarray of float32, shape (keypoints, axes, frames)
     """
     count, keypoints, axes, frames = bands.shape
-    closed = _at_frames(np.moveaxis(1 - gates[:, :count], 1, 0), frames)
+    closed = at_frames(np.moveaxis(1 - gates[:, :count], 1, 0), frames)
     closed = closed.reshape(count, keypoints, -1, frames)
     out = np.zeros(bands.shape[1:], np.float32)
     for band, share in zip(bands, closed, strict=True):

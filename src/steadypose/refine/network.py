@@ -16,6 +16,7 @@ import numpy as np
 
 from steadypose import _onnx
 from steadypose.errors import DataError
+from steadypose.refine.bank_network import BankNetwork
 from steadypose.refine.filters import Filter, Floats, Indices, Values, _parameter, _setting
 from steadypose.refine.window_network import WindowNetwork
 
@@ -25,6 +26,7 @@ FILES = _onnx.Kind("refining network", "refine_", "default")
 
 # What a card's kind is called, and whose work it is.
 TITLES = {
+    "gatenet": "GateNet (steadypose)",
     "steadynet": "SteadyNet (steadypose)",
     "smoothnet": "SmoothNet (Zeng et al. 2022)",
     "motion_aware": "motion-aware SmoothNet (Zeng et al. 2022)",
@@ -59,7 +61,7 @@ class Runner(Protocol):
 
 
 # What runs a kind of network; those that are not listed see windows.
-RUNNERS: dict[str, Callable[[Any, dict[str, Any], Path], Runner]] = {}
+RUNNERS: dict[str, Callable[[Any, dict[str, Any], Path], Runner]] = {"gatenet": BankNetwork}
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from steadypose import _onnx
 from steadypose.errors import DataError, FormatError
+from steadypose.refine._believe import drawn_to_spline
 from steadypose.refine._context import EXCERPT, EXCERPTS, SPANS, context_of
-from steadypose.refine._kalman import USUAL_CUTOFF, smoothing_spline
 from steadypose.refine._rate import MARGIN, SAME, Resampled, fastest
 from steadypose.refine.filters import Floats, Indices, Values
 from steadypose.refine.windows import CONTEXT, INPUT, OUTPUT, WindowSpec, centre_of, stream_curves
@@ -26,7 +26,6 @@ __all__ = ["WindowNetwork"]
 
 CHUNK = 256  # windows a call: activations of 512 numbers a window stay in a core's cache
 THREADS = 8  # at most: more of them wait for Python longer than they work
-WHOLLY = 0.999  # weight from which a sample enters as it is
 
 
 class WindowNetwork:
@@ -158,7 +157,7 @@ class WindowNetwork:
         neighbours likewise: where nothing was seen well, the network is not told otherwise.
         """
         frames, _, dims = values.shape
-        believed = values if weights is None else _believed(values, weights, times)
+        believed = values if weights is None else drawn_to_spline(values, weights, times)
         refined = self.refine(
             believed.reshape(frames, -1), times, np.repeat(size, dims), strength=strength, step=step
         )
@@ -170,20 +169,6 @@ def threads() -> int:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     said = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(THREADS, usable, int(said) if said.isdecimal() else usable))
-
-
-def _believed(values: Values, weights: Values, times: Floats) -> Values:
-    """Samples drawn towards a smoothing spline by as much as they are not believed."""
-    doubted = np.flatnonzero((weights < WHOLLY).any(axis=0))
-    if not doubted.size:
-        return values
-    some, w = values[:, doubted], weights[:, doubted]
-    spline = smoothing_spline(some, w, times, np.array([USUAL_CUTOFF]))
-    out = values.copy()
-    for at in range(0, len(values), 1 << 14):
-        rows = slice(at, at + (1 << 14))
-        out[rows, doubted] += (1 - w[rows, :, None]) * (spline[rows] - some[rows])
-    return out
 
 
 def _context(curves: Resampled) -> npt.NDArray[np.float32]:

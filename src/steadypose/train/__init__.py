@@ -10,11 +10,12 @@ try:
 except ModuleNotFoundError:
     raise MissingExtraError("training", "train") from None
 
-from steadypose.train.config import RefineConfig, TrainConfig, from_mapping, load
+from steadypose.train.config import GateConfig, RefineConfig, TrainConfig, from_mapping, load
+from steadypose.train.gate_run import train_gates
 from steadypose.train.refine_run import refine_pairs_of, train_refiner
 from steadypose.train.run import Trained, pairs_of, train
 
 __all__ = [
-    "RefineConfig", "TrainConfig", "Trained", "from_mapping", "load", "pairs_of", "refine_pairs_of",
-    "train", "train_refiner",
+    "GateConfig", "RefineConfig", "TrainConfig", "Trained", "from_mapping", "load", "pairs_of", "refine_pairs_of",
+    "train", "train_gates", "train_refiner",
 ]  # fmt: skip

@@ -24,7 +24,7 @@ _ROUNDS = 4
 
 
 class Windows(Protocol):
-    """Windows and their targets, by number."""
+    """Windows and their targets, by number; those with an attribute ``single`` come one a batch."""
 
     def __len__(self) -> int: ...
     def batch(self, which: Indices) -> tuple[npt.NDArray[Any] | None, ...]:
@@ -134,16 +134,22 @@ class InOrder:
     def __init__(self, pairs: Windows, rank: int = 0, world: int = 1) -> None:
         share = -(-len(pairs) // world)
         self.pairs, self.order = pairs, np.resize(np.arange(len(pairs)), share * world)[rank::world]
+        self.batch = 1 if getattr(pairs, "single", False) else VALIDATION_BATCH
 
     def __len__(self) -> int:
-        return -(-len(self.order) // VALIDATION_BATCH)
+        return -(-len(self.order) // self.batch)
 
     def __iter__(self) -> Iterator[Batch]:
-        return _batches(self.pairs, self.order, VALIDATION_BATCH)
+        return _batches(self.pairs, self.order, self.batch)
 
 
 def _batches(pairs: Windows, which: Indices, size: int) -> Iterator[Batch]:
     """Batches of these windows; many are cut out at a time, as a call costs more than a few windows."""
+    if size == 1:  # a batch of its own each, whose arrays need not be of one shape
+        for number in which:
+            arrays = pairs.batch(np.array([number]))
+            yield tuple(None if a is None else torch.from_numpy(np.asarray(a)) for a in arrays)
+        return
     first = pairs.batch(which[:1])[0] if len(which) else None
     numbers = first.size if first is not None else 1
     chunk = max(min(_CHUNK, _NUMBERS // numbers) // size, 1) * size

@@ -18,10 +18,11 @@ from steadypose.models.fcn import FCNConfig
 from steadypose.models.seq2seq import Seq2SeqConfig
 from steadypose.train._settings import OptimiserConfig, TrainerConfig, as_json, check
 from steadypose.train._tables import changed, make, read
+from steadypose.train.gate_config import GateConfig
 from steadypose.train.refine_config import RefineConfig
 
 __all__ = [
-    "DataConfig", "LossConfig", "NetworkConfig", "OptimiserConfig", "RefineConfig", "TrainConfig",
+    "DataConfig", "GateConfig", "LossConfig", "NetworkConfig", "OptimiserConfig", "RefineConfig", "TrainConfig",
     "TrainerConfig", "from_mapping", "load",
 ]  # fmt: skip
 
@@ -249,14 +250,17 @@ class TrainConfig:
         return whole
 
 
-def load(path: str | Path, changes: Iterable[str] = ()) -> TrainConfig | RefineConfig:
+_TASKS: dict[Any, Any] = {"lift": TrainConfig, "refine": RefineConfig, "gates": GateConfig}
+
+
+def load(path: str | Path, changes: Iterable[str] = ()) -> TrainConfig | RefineConfig | GateConfig:
     """Read a configuration file.
 
     Parameters
     ----------
     path
         TOML. A top-level ``extends = "base.toml"`` (relative to the file) lays it over another one.
-        ``task = "refine"`` makes it a refining network's.
+        ``task = "refine"`` makes it a refining network's, ``task = "gates"`` a bank's with learnt gates.
     changes
         What to change in it: ``"optimiser.rate=1e-3"``. Values are TOML; a word need not be quoted.
 
@@ -271,7 +275,9 @@ def load(path: str | Path, changes: Iterable[str] = ()) -> TrainConfig | RefineC
     return from_mapping({"name": Path(path).stem, **table}, str(path))
 
 
-def from_mapping(table: Mapping[str, Any], origin: str = "configuration") -> TrainConfig | RefineConfig:
+def from_mapping(
+    table: Mapping[str, Any], origin: str = "configuration"
+) -> TrainConfig | RefineConfig | GateConfig:
     """A configuration from nested mappings, as TOML and JSON give them.
 
     Raises
@@ -281,9 +287,9 @@ def from_mapping(table: Mapping[str, Any], origin: str = "configuration") -> Tra
     """
     try:
         task = table.get("task", "lift")
-        if task not in ("lift", "refine"):
-            raise SteadyposeError(f"task: expected 'lift' or 'refine', found {task!r}")
-        made: TrainConfig | RefineConfig = make(TrainConfig if task == "lift" else RefineConfig, table)
+        if task not in _TASKS:
+            raise SteadyposeError(f"task: expected {' or '.join(map(repr, _TASKS))}, found {task!r}")
+        made: TrainConfig | RefineConfig | GateConfig = make(_TASKS[task], table)
         return made
     except SteadyposeError as e:
         raise SteadyposeError(f"{origin}: {e}") from None

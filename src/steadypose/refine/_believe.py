@@ -1,0 +1,83 @@
+"""How far single samples are believed: by their estimator, and by how they lie beside a smooth curve."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from steadypose.refine._kalman import TAIL, USUAL_CUTOFF, smoothing_spline
+from steadypose.refine.filters import Floats, Values
+
+__all__ = ["belief", "drawn_to_spline"]
+
+WHOLLY = 0.999  # weight from which a sample counts as it is
+EVEN, HEAVY = 0.75, 0.25  # median over mean of squared distances, beside the normal distribution's: from here
+# on far samples count less, and there as a Student-t distribution has it
+LITTLE = 0.02  # of a sample's weight: not worth another pass
+
+
+def belief(x: Values, y: Values, weights: Values | None) -> npt.NDArray[np.float32] | None:
+    """Weights of samples beside a first smooth curve; None if all count as they are.
+
+    A sample that lies far off *alone* counts less, as a Student-t likelihood has it, if such samples are more
+    than noise of one size would make. Where neighbours lie off to the same side it is the curve that is
+    wrong: that is motion.
+
+    Parameters
+    ----------
+    x, y : ndarray of float32, shape (keypoints, axes, frames)
+        Samples, and the curve.
+    weights : ndarray of float32, shape (keypoints, frames), optional
+        From confidence.
+
+    Returns
+    -------
+    ndarray of float32, shape (keypoints, frames), or None
+        From 0 to 1.
+    """
+    off = x - y
+    square = np.einsum("kdt,kdt->kt", off, off)
+    mean = square.mean(axis=1)
+    axes = min(x.shape[1], 3)  # rotations turn in three
+    normal = (1 - 2 / (9 * axes)) ** 3  # median of a chi-square variable over its mean (Wilson and Hilferty)
+    middle = np.median(square, axis=1)
+    tiny = np.finfo(np.float32).tiny
+    ratio = middle / (normal * np.maximum(mean, tiny))
+    heavy = np.clip((EVEN - ratio) / (EVEN - HEAVY), 0, 1)
+    heavy[mean <= tiny] = 0
+    found: npt.NDArray[np.float32] | None = None
+    if (heavy > 0).any():
+        with_next = np.einsum("kdt,kdt->kt", off[..., 1:], off[..., :-1])
+        alike = np.zeros_like(square)
+        alike[:, 1:] = with_next
+        alike[:, :-1] = np.maximum(alike[:, :-1], with_next)
+        alone = 1 - np.clip(alike / np.maximum(square, tiny), 0, 1)
+        typical = np.maximum(middle, mean * 1e-4)
+        student = 1 / (1 + square / np.maximum(TAIL**2 * typical, tiny)[:, None])
+        found = (1 - heavy[:, None] * alone * (1 - student)).astype(np.float32)
+        if found.min() > 1 - LITTLE:
+            found = None
+    if weights is None or not (weights < WHOLLY).any():
+        return found
+    return weights if found is None else (weights * found).astype(np.float32)
+
+
+def drawn_to_spline(values: Values, weights: Values, times: Floats) -> Values:
+    """Samples drawn towards a smoothing spline by as much as they are not believed.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (frames, curves, axes)
+    weights : ndarray of float32, shape (frames, curves)
+    times : ndarray, shape (frames,)
+    """
+    doubted = np.flatnonzero((weights < WHOLLY).any(axis=0))
+    if not doubted.size:
+        return values
+    some, w = values[:, doubted], weights[:, doubted]
+    smooth = smoothing_spline(some, w, times, np.array([USUAL_CUTOFF]))
+    out = values.copy()
+    for at in range(0, len(values), 1 << 14):
+        rows = slice(at, at + (1 << 14))
+        out[rows, doubted] += (1 - w[rows, :, None]) * (smooth[rows] - some[rows])
+    return out
