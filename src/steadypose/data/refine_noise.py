@@ -15,6 +15,7 @@ from steadypose.sequence import Floats
 
 __all__ = ["add_rotation_noise", "noise_like_estimators"]
 
+_COMMON = 0.4  # share of pieces in which groups of keypoints have a part of their errors in common
 _SMOOTHED = (0.02, 0.12)  # seconds: time constant of an estimator's own one-pole filter
 
 
@@ -46,6 +47,25 @@ def noise_like_estimators(
     """
     if level == 0:
         return np.zeros(shape)
+    own = _single_kind(shape, fps, level, estimator, smoothed, rng)
+    if rng.random() < _COMMON:
+        # What frames a body, a crop or a camera, moves much of it as one.
+        groups = rng.integers(rng.integers(1, 5), size=shape[1])
+        shared = (shape[0], int(groups.max()) + 1, shape[2])
+        share = rng.uniform(0.1, 0.9)
+        common = _single_kind(shared, fps, level, estimator, smoothed, rng)[:, groups]
+        return np.asarray(np.sqrt(1 - share) * own + np.sqrt(share) * common)
+    return own
+
+
+def _single_kind(
+    shape: tuple[int, ...],
+    fps: float,
+    level: float,
+    estimator: float,
+    smoothed: float,
+    rng: np.random.Generator,
+) -> Floats:
     if rng.random() < estimator:
         noise = estimated(shape, fps, (0.999 * level, 1.001 * level), 0.0, rng)
         return _one_pole(noise, fps, rng) if rng.random() < smoothed else noise

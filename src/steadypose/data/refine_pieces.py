@@ -23,7 +23,7 @@ from steadypose.data.refine_noise import add_rotation_noise, noise_like_estimato
 from steadypose.data.refine_sets import _detected, _turned
 from steadypose.errors import DataError
 from steadypose.refine._size import body_size
-from steadypose.refine.bank import BankSpec, bands_of, describe
+from steadypose.refine.bank import BankSpec, Described, bands_of, describe, scale_of
 from steadypose.sequence import BodyMotion, Floats
 
 __all__ = ["Block", "PieceData", "Pieces", "pieces_of"]
@@ -83,7 +83,7 @@ class PieceData:
     sources: tuple[str, ...] | None = None
     licence: Literal["permissive", "any"] = "permissive"
     blocks: int = 400
-    rates: tuple[float, ...] = (24, 25, 30, 30, 30, 50, 60, 60, 60, 100, 120, 240)
+    rates: tuple[float, ...] = (15, 20, 24, 25, 30, 30, 30, 50, 60, 60, 60, 100, 120, 240)
     seconds: tuple[float, float] = (2.5, 8.0)
     speed: tuple[float, float] = (0.6, 2.2)
     slow: float = 0.08
@@ -117,7 +117,7 @@ class Block:
     ----------
     fps
         Frames a second.
-    noisy, truth : ndarray of float32, shape (pieces, keypoints, axes, frames)
+    noisy, truth : ndarray of float32, shape (frames, pieces, keypoints, axes)
         Nine axes are the entries of a rotation matrix.
     size : ndarray of float32, shape (pieces,)
         Of the bodies.
@@ -128,26 +128,10 @@ class Block:
     truth: Values
     size: Values
 
-    @property
-    def shared(self) -> bool:
-        """Whether all axes of a keypoint have one gate."""
-        return self.noisy.shape[2] == 9
-
-    def described(self, noisy: Values, spec: BankSpec) -> tuple[Values, Values, Values]:
-        """What a network sees of curves of this block, and their bands.
-
-        Returns
-        -------
-        varying, fixed : ndarray of float32
-            Of all curves, one piece after the other; see :func:`steadypose.refine.bank.describe`.
-        bands : ndarray of float32, shape (bands, pieces, keypoints, axes, frames)
-        """
+    def described(self, noisy: Values, spec: BankSpec) -> tuple[Described, Values]:
+        """What a network sees of curves of this block, and their bands (bands, frames, pieces, …)."""
         bands = bands_of(noisy, self.fps, spec)
-        each = [
-            describe(bands[:, p], noisy[p], float(self.size[p]), self.fps, spec, shared=self.shared)
-            for p in range(len(noisy))
-        ]
-        return np.concatenate([d.varying for d in each]), np.concatenate([d.fixed for d in each]), bands
+        return describe(bands, scale_of(noisy, self.size), self.fps, spec), bands
 
 
 class Pieces:
@@ -190,13 +174,13 @@ class Pieces:
         keypoints = int(rng.choice([17, 17, 17, 12, 6, 3, 1]))
         pieces = int(np.clip(_NUMBERS // (keypoints * axes * frames), 1, 40 if keypoints > 1 else 60))
         made = [self._piece(frames, keypoints, axes, fps, rng) for _ in range(pieces)]
-        noisy, truth, size = (np.stack(part).astype(np.float32) for part in zip(*made, strict=True))
-        return Block(fps, noisy, truth, size)
+        noisy, truth = (np.stack([m[i] for m in made], axis=1).astype(np.float32) for i in (0, 1))
+        return Block(fps, noisy, truth, np.array([m[2] for m in made], np.float32))
 
     def _piece(
         self, frames: int, keypoints: int, axes: int, fps: float, rng: np.random.Generator
     ) -> tuple[Floats, Floats, Floats]:
-        """Noisy and true curves (keypoints, axes, frames), and the size of the body."""
+        """Noisy and true curves (frames, keypoints, axes), and the size of the body."""
         d = self.data
         while True:
             clip = int(rng.choice(len(self.clips), p=self._share))
@@ -220,7 +204,7 @@ class Pieces:
             noisy = truth + noise_like_estimators(truth.shape, fps, level, *kind, rng)
         size = body_size(truth[:, None])[0]
         some = rng.permutation(17)[:keypoints]
-        return noisy[:, some].transpose(1, 2, 0), truth[:, some].transpose(1, 2, 0), np.asarray(size)
+        return noisy[:, some], truth[:, some], np.asarray(size)
 
     def _rotating(
         self, clip: int, at: Floats, keypoints: int, fps: float, rng: np.random.Generator
@@ -238,7 +222,7 @@ class Pieces:
             fast = 2 * add_fast_motion((len(at), 17, 3), fps, level, rng)[:, :keypoints]
             truth = truth * Rotation.from_rotvec(fast.reshape(-1, 3))
         noisy = add_rotation_noise(truth, shape, fps, level, self.data.estimator, self.data.smoothed, rng)
-        curves = [r.as_matrix().reshape(len(at), keypoints, 9).transpose(1, 2, 0) for r in (noisy, truth)]
+        curves = [r.as_matrix().reshape(len(at), keypoints, 9) for r in (noisy, truth)]
         return curves[0], curves[1], np.asarray(ROTATION_SIZE)
 
     def _level(self, rng: np.random.Generator) -> float:

@@ -30,7 +30,9 @@ from steadypose.refine import windows as refining
 
 __all__ = ["Exported", "export_onnx"]
 
-GATES = 90  # of the example that a network for any number of gates is exported with
+# Sizes of free axes of the example that is traced, and of what the result is compared on.
+TRACED = {"batch": 2, "gates": 40, "points": 2, "axes": 2}
+COMPARED = {"batch": 64, "gates": 61, "points": 17, "axes": 3}
 OPSET = 17  # the first with layer normalisation
 # Largest difference from torch, relative to an output or its standard deviation: 0.002 mm at 200 mm.
 # Neighbouring float32 numbers lie 0.00003 mm apart at 300 mm; a sequence is ten rounded steps deep.
@@ -148,31 +150,34 @@ def export_onnx(
 
 @dataclass(frozen=True)
 class _Interface:
-    """Names and shapes, without the batch, of what goes in and comes out."""
+    """Names and shapes of what goes in and comes out; an axis with a name in place of a size may have any."""
 
-    inputs: dict[str, tuple[int, ...]]
+    inputs: dict[str, tuple[int | str, ...]]
     output: str
-    shape: tuple[int, ...]
-    free: bool = False  # whether the last axis of inputs of two and of the output may have any size
+    shape: tuple[int | str, ...]
 
 
 def _interface(model: Model) -> _Interface:
     if isinstance(model, RefinerNet):
         spec, together = model.spec, () if model.channels is None else (model.channels,)
-        inputs = {refining.INPUT: (*together, spec.length)}
+        inputs: dict[str, tuple[int | str, ...]] = {refining.INPUT: ("batch", *together, spec.length)}
         if spec.context:
-            inputs[refining.CONTEXT] = (*together, spec.context)
-        return _Interface(inputs, refining.OUTPUT, (*together, spec.length))
+            inputs[refining.CONTEXT] = ("batch", *together, spec.context)
+        return _Interface(inputs, refining.OUTPUT, ("batch", *together, spec.length))
     if isinstance(model, GatedBank):
-        bank = model.spec
-        inputs = {gating.VARYING: (bank.varying, GATES), gating.FIXED: (bank.fixed,)}
-        return _Interface(inputs, gating.LOGITS, (len(bank.edges), GATES), free=True)
+        numbers = model.spec.numbers
+        inputs = {name: (*gating.AXES[name], numbers[name]) for name in gating.INPUTS}
+        return _Interface(inputs, gating.LOGITS, (*gating.AXES["axis_now"], len(model.spec.edges)))
     lift = model.spec
     return _Interface(
-        {lifting.INPUT: (lift.length, len(lift.joints), lift.channels)},
+        {lifting.INPUT: ("batch", lift.length, len(lift.joints), lift.channels)},
         lifting.OUTPUT,
-        (lift.length, len(lift.outputs), 3),
+        ("batch", lift.length, len(lift.outputs), 3),
     )
+
+
+def _sized(shape: tuple[int | str, ...], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(sizes[n] if isinstance(n, str) else n for n in shape)
 
 
 def _inputs(
@@ -180,10 +185,16 @@ def _inputs(
 ) -> dict[str, Floats]:
     """What to compare on, by name: what was given, or else random."""
     rng, found = np.random.default_rng(0), {}
-    batch = 64 if given["inputs"] is None else len(np.asarray(given["inputs"]))
-    for (name, shape), (said, values) in zip(interface.inputs.items(), given.items(), strict=False):
+    if isinstance(model, GatedBank):
+        if any(values is not None for values in given.values()):
+            raise DataError("expected no inputs for a bank with gates, which is compared on random ones")
+        shapes = {name: _sized(shape, COMPARED) for name, shape in interface.inputs.items()}
+        return {n: 3 * rng.standard_normal(s).astype(np.float32) for n, s in shapes.items()}
+    batch = COMPARED["batch"] if given["inputs"] is None else len(np.asarray(given["inputs"]))
+    for (name, free), (said, values) in zip(interface.inputs.items(), given.items(), strict=False):
+        shape = free[1:]
         if values is None:
-            x = rng.standard_normal((batch, *shape)).astype(np.float32)
+            x = rng.standard_normal(_sized(free, {"batch": batch})).astype(np.float32)
             found[name] = _keypoints(model, x, rng) if isinstance(model, Lifter) else x
             continue
         x = np.asarray(values, dtype=np.float32)
@@ -230,7 +241,7 @@ def _traced(model: Model, interface: _Interface) -> Any:
         warnings.filterwarnings("ignore", "Constant folding", UserWarning)
         torch.onnx.export(
             model,
-            tuple(torch.zeros(2, *shape) for shape in interface.inputs.values()),
+            tuple(torch.zeros(_sized(shape, TRACED)) for shape in interface.inputs.values()),
             buffer,  # type: ignore[arg-type]
             input_names=list(interface.inputs),
             output_names=[interface.output],
@@ -241,20 +252,16 @@ def _traced(model: Model, interface: _Interface) -> Any:
     exported = onnx.load_from_string(buffer.getvalue())
     # The exporter loses the sizes of the output behind a reshape to an unknown batch.
     dims = exported.graph.output[0].type.tensor_type.shape.dim
-    for dim, size in zip(dims[1:], interface.shape, strict=True):
-        if not (interface.free and size == GATES):
+    for dim, size in zip(dims, interface.shape, strict=True):
+        if not isinstance(size, str):
             dim.dim_value = size
     onnx.checker.check_model(exported, full_check=True)
     return exported
 
 
 def _free_axes(interface: _Interface) -> dict[str, dict[int, str]]:
-    axes = {name: {0: "batch"} for name in (*interface.inputs, interface.output)}
-    if interface.free:
-        for name, shape in {**interface.inputs, interface.output: interface.shape}.items():
-            if len(shape) == 2:
-                axes[name][2] = "gates"
-    return axes
+    shapes = {**interface.inputs, interface.output: interface.shape}
+    return {n: {k: a for k, a in enumerate(s) if isinstance(a, str)} for n, s in shapes.items()}
 
 
 def _halve(model: Any) -> None:

@@ -1,10 +1,10 @@
 """GateNet, our own refining network: how far each band of each curve passes.
 
 It stands on a bank of filters (``refine/bank.py``) that takes a curve apart into bands, and sees of the bands
-only how large they are: now, over a second and in the whole curve; in one axis, in all axes of the keypoint, in
-the body, and in the keypoint that moves along. Its answer is one logit for every band and gate. A gate that
-depended on its own energy E and the curve's noise N alone would be E / (E + N), the Wiener filter's: with
-logarithms of energies that is a linear map before a sigmoid, and the network begins as one.
+only how large they are: now, over a second and in the whole curve; of the keypoint, of the body, and, by a linear
+map alone, of the axis. Its answer is one logit for every band and gate. A gate that depended on its own energy E
+and the curve's noise N alone would be E / (E + N), the Wiener filter's: with logarithms of energies that is a linear
+map before a sigmoid, and the network begins as one.
 
 Mirrored curves have the same gates, since no number has a sign, and reversed ones have them reversed, since
 kernels in time are symmetric.
@@ -47,7 +47,7 @@ class GateNetConfig:
         If a field does not fit; the message names it.
     """
 
-    hidden: int = 96
+    hidden: int = 64
     blocks: int = 3
     kernel: int = 2
 
@@ -57,7 +57,7 @@ class GateNetConfig:
 
 
 class GateNet(nn.Module):
-    """Numbers of bands in, logits of gates out; the same for every curve.
+    """Numbers of bands in, logits of gates out; the same for every keypoint.
 
     Parameters
     ----------
@@ -70,41 +70,48 @@ class GateNet(nn.Module):
     def __init__(self, config: GateNetConfig, spec: BankSpec) -> None:
         super().__init__()
         self.config, self.spec = config, spec
-        bands = len(spec.edges)
-        self.now: nn.Module = nn.Conv1d(spec.varying, config.hidden, 1)
-        self.always: nn.Module = nn.Linear(spec.fixed, config.hidden)
+        bands, numbers = len(spec.edges), spec.numbers
+        self.now: nn.Module = nn.Linear(numbers["now"], config.hidden)
+        self.always: nn.Module = nn.Linear(numbers["always"], config.hidden)
         self.blocks = nn.ModuleList(
             _Block(config.hidden, config.kernel, 2**number) for number in range(config.blocks)
         )
-        self.gates: nn.Module = nn.Conv1d(config.hidden, bands, 1)
-        self.straight: nn.Module = nn.Conv1d(spec.varying, bands, 1, bias=False)
+        self.gates: nn.Module = nn.Linear(config.hidden, bands)
+        self.straight: nn.Module = nn.Linear(numbers["now"], bands, bias=False)
+        self.axis_now: nn.Module = nn.Linear(numbers["axis_now"], bands, bias=False)
+        self.axis_always: nn.Module = nn.Linear(numbers["axis_always"], bands, bias=False)
         nn.init.normal_(self.gates.weight, std=0.1 / math.sqrt(config.hidden))
-        nn.init.zeros_(self.straight.weight)
-        with torch.no_grad():  # the first numbers of a gate's time are the bands' own amplitudes
-            self.straight.weight[:, :bands, 0] = torch.eye(bands) * (_WIENER / 2 / _SCALE)
-            self.straight.weight[:, bands : 2 * bands, 0] = torch.eye(bands) * (_WIENER / 2 / _SCALE)
+        for layer in (self.straight, self.axis_now, self.axis_always):
+            nn.init.zeros_(layer.weight)
+        with torch.no_grad():  # the first numbers are the bands' own amplitudes, now and over a second
+            self.axis_now.weight[:, :bands] = torch.eye(bands) * (_WIENER / 2 / _SCALE)
+            self.axis_now.weight[:, bands:] = torch.eye(bands) * (_WIENER / 2 / _SCALE)
 
-    def forward(self, varying: Tensor, fixed: Tensor) -> Tensor:
-        """Logits of gates.
+    def forward(self, now: Tensor, always: Tensor, axis_now: Tensor, axis_always: Tensor) -> Tensor:
+        """Logits of gates from what :class:`steadypose.refine.bank.Described` holds.
 
         Parameters
         ----------
-        varying
-            (curves, numbers, gates); see :func:`steadypose.refine.bank.describe`.
-        fixed
-            (curves, numbers).
+        now
+            (gates, keypoints, numbers).
+        always
+            (keypoints, numbers).
+        axis_now
+            (gates, keypoints, axes, numbers).
+        axis_always
+            (keypoints, axes, numbers).
 
         Returns
         -------
         Tensor
-            (curves, bands, gates).
+            (gates, keypoints, axes, bands).
         """
-        x = varying * _SCALE
-        h = self.now(x) + self.always(fixed * _SCALE)[..., None]
-        h = nn.functional.silu(h)
+        x = now * _SCALE
+        h = nn.functional.silu(self.now(x) + self.always(always * _SCALE))  # (gates, keypoints, hidden)
         for block in self.blocks:
             h = block(h)
-        logits: Tensor = self.gates(h) + self.straight(x)
+        of_axes = self.axis_now(axis_now * _SCALE) + self.axis_always(axis_always * _SCALE)
+        logits: Tensor = (self.gates(h) + self.straight(x))[:, :, None] + of_axes
         return logits.clamp(-_LIMIT, _LIMIT)
 
 
@@ -113,21 +120,20 @@ class _Block(nn.Module):
 
     def __init__(self, hidden: int, kernel: int, apart: int) -> None:
         super().__init__()
-        self.apart, self.units = apart, hidden
-        self.taps = nn.Parameter(torch.randn(hidden, kernel + 1) * (0.5 / math.sqrt(kernel + 1)))
-        self.mixed: nn.Module = nn.Conv1d(hidden, hidden, 1)
+        self.kernel, self.apart = kernel, apart
+        self.taps = nn.Parameter(torch.randn(kernel + 1, hidden) * (0.5 / math.sqrt(kernel + 1)))
+        self.mixed: nn.Module = nn.Linear(hidden, hidden)
         nn.init.normal_(self.mixed.weight, std=0.5 / math.sqrt(hidden))
 
     def forward(self, h: Tensor) -> Tensor:
-        kernel = self.taps.shape[1] - 1
-        kernels = torch.cat([self.taps[:, 1:].flip(1), self.taps], 1)[:, None]
-        wide = kernel * self.apart
-        around = nn.functional.conv1d(
-            nn.functional.pad(h, (wide, wide), mode="replicate"),
-            kernels,
-            dilation=self.apart,
-            groups=self.units,
-        )
+        wide = self.kernel * self.apart
+        first, last = h[:1], h[-1:]
+        padded = torch.cat([first] * wide + [h] + [last] * wide)
+        around = self.taps[0] * h
+        for tap in range(1, self.kernel + 1):
+            before, after = wide - tap * self.apart, wide + tap * self.apart
+            both = padded[before : before - 2 * wide] + padded[after : (after - 2 * wide) or None]
+            around = around + self.taps[tap] * both
         y: Tensor = h + nn.functional.silu(self.mixed(around))
         return y
 
@@ -145,7 +151,7 @@ class GatedBank(nn.Module):
         super().__init__()
         self.network, self.spec = network, network.spec
 
-    def forward(self, varying: Tensor, fixed: Tensor) -> Tensor:
+    def forward(self, now: Tensor, always: Tensor, axis_now: Tensor, axis_always: Tensor) -> Tensor:
         """See :meth:`GateNet.forward`."""
-        logits: Tensor = self.network(varying, fixed)
+        logits: Tensor = self.network(now, always, axis_now, axis_always)
         return logits

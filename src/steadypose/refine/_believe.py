@@ -25,41 +25,46 @@ def belief(x: Values, y: Values, weights: Values | None) -> npt.NDArray[np.float
 
     Parameters
     ----------
-    x, y : ndarray of float32, shape (keypoints, axes, frames)
+    x, y : ndarray of float32, shape (frames, keypoints, axes)
         Samples, and the curve.
-    weights : ndarray of float32, shape (keypoints, frames), optional
+    weights : ndarray of float32, shape (frames, keypoints), optional
         From confidence.
 
     Returns
     -------
-    ndarray of float32, shape (keypoints, frames), or None
+    ndarray of float32, shape (frames, keypoints), or None
         From 0 to 1.
     """
     off = x - y
-    square = np.einsum("kdt,kdt->kt", off, off)
-    mean = square.mean(axis=1)
-    axes = min(x.shape[1], 3)  # rotations turn in three
+    square = _dot(off, off)
+    mean = square.mean(axis=0)
+    axes = min(x.shape[2], 3)  # rotations turn in three
     normal = (1 - 2 / (9 * axes)) ** 3  # median of a chi-square variable over its mean (Wilson and Hilferty)
-    middle = np.median(square, axis=1)
+    middle = np.median(square, axis=0)
     tiny = np.finfo(np.float32).tiny
     ratio = middle / (normal * np.maximum(mean, tiny))
     heavy = np.clip((EVEN - ratio) / (EVEN - HEAVY), 0, 1)
     heavy[mean <= tiny] = 0
     found: npt.NDArray[np.float32] | None = None
     if (heavy > 0).any():
-        with_next = np.einsum("kdt,kdt->kt", off[..., 1:], off[..., :-1])
+        with_next = _dot(off[1:], off[:-1])
         alike = np.zeros_like(square)
-        alike[:, 1:] = with_next
-        alike[:, :-1] = np.maximum(alike[:, :-1], with_next)
+        alike[1:] = with_next
+        alike[:-1] = np.maximum(alike[:-1], with_next)
         alone = 1 - np.clip(alike / np.maximum(square, tiny), 0, 1)
         typical = np.maximum(middle, mean * 1e-4)
-        student = 1 / (1 + square / np.maximum(TAIL**2 * typical, tiny)[:, None])
-        found = (1 - heavy[:, None] * alone * (1 - student)).astype(np.float32)
+        student = 1 / (1 + square / np.maximum(TAIL**2 * typical, tiny))
+        found = (1 - heavy * alone * (1 - student)).astype(np.float32)
         if found.min() > 1 - LITTLE:
             found = None
     if weights is None or not (weights < WHOLLY).any():
         return found
     return weights if found is None else (weights * found).astype(np.float32)
+
+
+def _dot(a: Values, b: Values) -> Values:
+    product: Values = np.einsum("tkd,tkd->tk", a, b)
+    return product
 
 
 def drawn_to_spline(values: Values, weights: Values, times: Floats) -> Values:

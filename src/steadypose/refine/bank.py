@@ -7,6 +7,8 @@ network is told of them (:func:`describe`), and what its answer does (:func:`noi
 
 The filters have no phase: a Fourier sine series of the curve, less the line between its ends, is multiplied by
 the response. That continues the curve beyond both ends by point reflection.
+
+Arrays have time first, so that everything is done for many curves at once.
 """
 
 from __future__ import annotations
@@ -21,19 +23,17 @@ import numpy.typing as npt
 
 from steadypose.errors import DataError
 
-__all__ = ["BankSpec", "Described", "at_frames", "bands_of", "describe", "hats", "noise_of"]
+__all__ = ["BankSpec", "Described", "bands_of", "describe", "noise_of", "scale_of", "to_frames"]
 
 Values = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.intp]
 
-VARYING = 6  # numbers a band that change in time
-FIXED = 4  # numbers a band that hold for the whole curve …
-GENERAL = 7  # … and numbers that have no band
+NOW, ALWAYS, GENERAL = 3, 4, 5  # numbers that the network sees of a keypoint: a band and gate, a band, and other
+AXIS_NOW, AXIS_ALWAYS = 2, 1  # … and of an axis
 END = 0.1  # seconds at either end whose fitted line says where the curve ends
 LEAST = 1e-6  # of a body's size: motion below that is rounding
 SLOW = 1.0  # seconds over which the slower of two energies is taken
-QUIET = 0.2  # quantile of a band's energies that counts as its calm
-FRAMES = 64  # that tell which keypoint moves with which
+REACH = 3.0  # of a bell, in deviations
+USUAL = -6.0  # logarithm of how much keypoints shake beside a body's size, more or less
 HIGHEST = 0.4  # of the frame rate: an edge above it has nothing above itself
 
 
@@ -78,14 +78,15 @@ class BankSpec:
                 raise DataError(f"expected {name} of a bank above 0, found {value!r}")
 
     @property
-    def varying(self) -> int:
-        """Numbers that the network sees of a curve at the time of a gate."""
-        return VARYING * len(self.edges)
-
-    @property
-    def fixed(self) -> int:
-        """Numbers that the network sees of a whole curve."""
-        return FIXED * len(self.edges) + GENERAL
+    def numbers(self) -> dict[str, int]:
+        """How many numbers the network sees, by the fields of :class:`Described`."""
+        bands = len(self.edges)
+        return {
+            "now": NOW * bands,
+            "always": ALWAYS * bands + GENERAL,
+            "axis_now": AXIS_NOW * bands,
+            "axis_always": AXIS_ALWAYS * bands,
+        }
 
     def present(self, fps: float) -> int:
         """How many of the bands a recording has; one without any has one all the same."""
@@ -119,17 +120,22 @@ class BankSpec:
 
 @dataclass(frozen=True)
 class Described:
-    """What a network sees of the curves of one body.
+    """What a network sees of keypoints and their axes.
 
     Parameters
     ----------
-    varying : ndarray of float32, shape (curves, numbers, gates)
-        Curve = keypoint × axes + axis; where axes share their gates, curve = keypoint.
-    fixed : ndarray of float32, shape (curves, numbers)
+    now : ndarray of float32, shape (gates, keypoints, numbers)
+        Keypoints of all bodies, one body after the other.
+    always : ndarray of float32, shape (keypoints, numbers)
+    axis_now : ndarray of float32, shape (gates, keypoints, axes, numbers)
+        One axis where all share their gates.
+    axis_always : ndarray of float32, shape (keypoints, axes, numbers)
     """
 
-    varying: Values
-    fixed: Values
+    now: Values
+    always: Values
+    axis_now: Values
+    axis_always: Values
 
 
 def bands_of(x: Values, fps: float, spec: BankSpec) -> Values:
@@ -137,7 +143,7 @@ def bands_of(x: Values, fps: float, spec: BankSpec) -> Values:
 
     Parameters
     ----------
-    x : ndarray of float32, shape (..., frames)
+    x : ndarray of float32, shape (frames, ...)
         At an even rate, at least 2 frames, without NaN.
     fps
         Frames a second.
@@ -146,17 +152,19 @@ def bands_of(x: Values, fps: float, spec: BankSpec) -> Values:
 
     Returns
     -------
-    ndarray of float32, shape (bands present, ..., frames)
+    ndarray of float32, shape (bands present, frames, ...)
     """
     from scipy.fft import dst, idst
 
-    frames = x.shape[-1]
+    frames = len(x)
+    flat = x.reshape(frames, -1)
     responses = _responses(frames, fps, spec)
-    series = dst(x - _between_ends(x, fps), type=2, axis=-1, norm="ortho")
-    out = np.empty((len(responses), *x.shape), np.float32)
+    series = dst(flat - _between_ends(flat, fps), type=2, axis=0, norm="ortho")
+    out = np.empty((len(responses), *flat.shape), np.float32)
     for band, response in zip(out, responses, strict=True):
-        band[...] = idst(series * response, type=2, axis=-1, norm="ortho", overwrite_x=True)
-    return out
+        np.multiply(series, response[:, None], out=band)
+        band[...] = idst(band, type=2, axis=0, norm="ortho", overwrite_x=True)
+    return out.reshape(len(responses), *x.shape)
 
 
 @lru_cache(maxsize=64)
@@ -170,202 +178,173 @@ def _responses(frames: int, fps: float, spec: BankSpec) -> Values:
 
 def _between_ends(x: Values, fps: float) -> Values:
     """The straight line from where a curve begins to where it ends, half a frame beyond both ends."""
-    frames = x.shape[-1]
+    frames = len(x)
     n = min(max(3, round(END * fps)), frames)
     t = np.arange(n) - (n - 1) / 2
     at = -n / 2  # half a frame before the first
     weights = (1 / n + at * t / max(float(t @ t), 1.0)).astype(np.float32)
-    first, last = x[..., :n] @ weights, x[..., ::-1][..., :n] @ weights
-    u = ((np.arange(frames) + 0.5) / frames).astype(np.float32)
-    line: Values = first[..., None] * (1 - u) + last[..., None] * u
+    first, last = weights @ x[:n], weights @ x[::-1][:n]
+    u = ((np.arange(frames, dtype=np.float32) + 0.5) / frames)[:, None]
+    line: Values = first * (1 - u) + last * u
     return line
 
 
 @lru_cache(maxsize=64)
-def hats(frames: int, gates: int) -> Values:
-    """Weight of every gate at every frame, linear between them; shape (gates, frames)."""
-    at = np.arange(frames) * ((gates - 1) / max(frames - 1, 1))
-    weights = 1 - np.abs(at - np.arange(gates)[:, None])
-    out: Values = np.maximum(weights, 0).astype(np.float32)
-    return out
+def to_frames(frames: int, gates: int) -> Any:
+    """Sparse matrix that gives values of gates at every frame, linear between them; (frames, gates)."""
+    from scipy.sparse import csr_array
 
-
-@lru_cache(maxsize=64)
-def _cells(frames: int, gates: int) -> tuple[Indices, Indices, Values]:
-    """Which gate each frame comes after, the first frame after every gate, and how far along a frame is."""
     at = np.arange(frames) * ((gates - 1) / max(frames - 1, 1))
     before = np.minimum(at.astype(np.intp), gates - 2)
-    return before, np.searchsorted(before, np.arange(gates - 1)), (at - before).astype(np.float32)
-
-
-def _at_gates(x: Values, gates: int) -> Values:
-    """Means over the frames around every gate, near ones counting more; (..., frames) to (..., gates)."""
-    frames = x.shape[-1]
-    if frames < 2 * gates:  # some gates have no frame beside them
-        weights = hats(frames, gates).copy()
-        thin = weights.sum(axis=1) < 1
-        at = np.arange(gates)[thin] * ((frames - 1) / (gates - 1))
-        weights[thin] = np.maximum(1 - np.abs(np.arange(frames) - at[:, None]), 0)
-        weights /= weights.sum(axis=1, keepdims=True)
-        means: Values = x @ weights.T
-        return means
-    _, first, along = _cells(frames, gates)
-    whole = np.add.reduceat(x, first, axis=-1)
-    later = np.add.reduceat(x * along, first, axis=-1)
-    out = np.zeros((*x.shape[:-1], gates), np.float32)
-    out[..., :-1] = whole - later
-    out[..., 1:] += later
-    share = np.add.reduceat(along, first)
-    count = np.zeros(gates, np.float32)
-    count[:-1] = np.add.reduceat(np.ones_like(along), first) - share
-    count[1:] += share
-    out /= count
-    return out
-
-
-def at_frames(x: Values, frames: int) -> Values:
-    """Values of gates at every frame, linear between them; (..., gates) to (..., frames)."""
-    before, _, along = _cells(frames, x.shape[-1])
-    low = x[..., before]
-    out: Values = low + (x[..., before + 1] - low) * along
-    return out
+    after = (at - before).astype(np.float32)
+    row = np.repeat(np.arange(frames), 2)
+    column = np.stack([before, before + 1], axis=1).ravel()
+    weights = np.stack([1 - after, after], axis=1).ravel()
+    return csr_array((weights, (row, column)), shape=(frames, gates))
 
 
 @lru_cache(maxsize=64)
-def _bells(gates: int, spec: BankSpec, seconds: tuple[float, ...]) -> Values:
-    """Weighted means over neighbouring gates, one matrix for each deviation; shape (…, gates, gates)."""
-    apart = np.subtract.outer(np.arange(gates), np.arange(gates)) / spec.gate_rate
-    width = np.array(seconds)[:, None, None]
-    bell = np.exp(-0.5 * (apart / np.maximum(width, 1e-3)) ** 2)
-    means: Values = (bell / bell.sum(axis=2, keepdims=True)).astype(np.float32)
-    return means
+def _to_gates(frames: int, gates: int) -> Any:
+    """Sparse matrix of means over the frames around every gate, near ones counting more; (gates, frames)."""
+    from scipy.sparse import csr_array
+
+    weights = to_frames(frames, gates).T.toarray()
+    thin = weights.sum(axis=1) < 1  # fewer frames than gates
+    at = np.arange(gates)[thin] * ((frames - 1) / (gates - 1))
+    weights[thin] = np.maximum(1 - np.abs(np.arange(frames) - at[:, None]), 0)
+    return csr_array(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def describe(bands: Values, x: Values, size: float, fps: float, spec: BankSpec, *, shared: bool) -> Described:
-    """What a network is told of the curves of one body.
+@lru_cache(maxsize=256)
+def _bell(gates: int, deviation: float) -> Any:
+    """Sparse matrix of means over gates, weighted by a bell of some gates; (gates, gates)."""
+    from scipy.sparse import csr_array
 
-    Sizes of bands are logarithms of amplitudes beside how much this curve shakes, so they have no unit, and
-    neither signs nor the direction of time matter. In the order of the numbers: of every band its
-    amplitude now and over a second, that of the keypoint in all axes, of the body, of the keypoint that
-    moves most alike, and the correlation with that one; of the whole curve mean, median and calm of every
-    band, and whether the recording has it.
+    apart = np.subtract.outer(np.arange(gates), np.arange(gates))
+    bell = np.exp(-0.5 * (apart / max(deviation, 1e-3)) ** 2)
+    bell[np.abs(apart) > REACH * deviation] = 0
+    return csr_array(bell / bell.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def scale_of(x: Values, size: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+    """Sizes of bodies; a single keypoint has none but the extent of its path.
 
     Parameters
     ----------
-    bands : ndarray of float32, shape (bands, keypoints, axes, frames)
+    x : ndarray, shape (frames, bodies, keypoints, axes)
+    size : ndarray, shape (bodies,)
+    """
+    if x.shape[2] > 1:
+        return size
+    extent = np.linalg.norm(np.ptp(x[:, :, 0].astype(np.float64), axis=0), axis=-1)
+    return np.asarray(np.where(extent > 0, extent, 1.0))
+
+
+def describe(bands: Values, size: npt.NDArray[np.floating[Any]], fps: float, spec: BankSpec) -> Described:
+    """What a network is told of the curves of some bodies with as many keypoints each.
+
+    Sizes of bands are logarithms of amplitudes beside how much the keypoint (or the axis) shakes, so they have
+    no unit, and neither signs nor the direction of time matter. Of a keypoint, in the order of the numbers:
+    every band's amplitude now, over a second, and that of the body; of the whole recording the mean, calm and
+    height of every band, and whether the recording has it; how much the keypoint shakes beside the body's
+    size and beside the other keypoints, and the frame rate. Of an axis: its amplitude now and over a second,
+    and the mean of every band beside the keypoint's. The nine entries of a rotation count as one axis, so that
+    turning it changes nothing.
+
+    Parameters
+    ----------
+    bands : ndarray of float32, shape (bands, frames, bodies, keypoints, axes)
         Of :func:`bands_of`.
-    x : ndarray of float32, shape (keypoints, axes, frames)
-        The curves.
-    size
-        Of the body.
+    size : ndarray, shape (bodies,)
+        Of the bodies, in the unit of the curves.
     fps
         Frames a second.
     spec
         The network's.
-    shared
-        Whether all axes of a keypoint have one gate: then turning them changes nothing.
     """
-    count, keypoints, axes, frames = bands.shape
+    count, frames, bodies, keypoints, axes = bands.shape
     gates = spec.gates(frames, fps)
-    if keypoints == 1:  # a point has no size but its path
-        size = float(np.linalg.norm(np.ptp(x[0], axis=-1))) or 1.0
-    unit = np.float32(1 / max(size, 1e-30))
-    scaled = bands * unit
-    energy = _at_gates(np.square(scaled), gates)
-    beside = _companions(x)
-    product = _at_gates(np.einsum("bkdt,bkdt->bkt", scaled, scaled[:, beside]), gates)
-
-    near = _bells(gates, spec, tuple(spec.reach / e for e in spec.edges[:count]))
-    local = _mean_over(energy, near)
-    slow = energy @ _bells(gates, spec, (SLOW / 2,))[0].T
-    point = local.mean(axis=2)
-    body = point.mean(axis=1)
-    together = _mean_over(product, near) / np.sqrt(point * point[:, beside] + np.float32(LEAST**4))
-    if keypoints == 1:
-        together[:] = 0
-    if shared:
-        local, slow = point[:, :, None], slow.mean(axis=2, keepdims=True)
+    per_gate = spec.gate_rate
+    unit = 1 / np.maximum(np.asarray(size, np.float32), np.float32(1e-30))
+    average = _to_gates(frames, gates)
+    wide = _bell(gates, SLOW / 2 * per_gate)
+    local = np.empty((count, gates, bodies, keypoints, 1 if axes == 9 else axes), np.float32)
+    slow = np.empty_like(local)
+    for k, band in enumerate(bands):
+        square = average @ np.square(band.reshape(frames, -1))
+        if axes == 9:
+            square = square.reshape(gates, -1, 9).mean(axis=2)
+        near = _bell(gates, spec.reach / spec.edges[k] * per_gate)
+        local[k] = (near @ square).reshape(local.shape[1:])
+        slow[k] = (wide @ square).reshape(local.shape[1:])
+    squared = np.square(unit)[:, None, None]
+    local *= squared
+    slow *= squared
     fast = [k for k in range(count) if spec.edges[k] >= spec.level] or [count - 1]
-    shaking = np.median(_logarithm(local[fast].sum(axis=0)), axis=-1)  # (keypoints, axes)
-    level = shaking[None, ..., None]
 
-    amplitude = _logarithm(local) - level
-    varying = np.zeros((VARYING, len(spec.edges), *local.shape[1:]), np.float32)
-    varying[0, :count] = amplitude
-    varying[1, :count] = _logarithm(slow) - level
-    varying[2, :count] = _logarithm(point)[:, :, None] - level
-    varying[3, :count] = _logarithm(body)[:, None, None] - level
-    varying[4, :count] = _logarithm(point[:, beside])[:, :, None] - level
-    varying[5, :count] = 3 * together[:, :, None]
+    point, point_slow = local.mean(axis=4), slow.mean(axis=4)  # (bands, gates, bodies, keypoints)
+    shaking = _logarithm(point[fast].sum(axis=0)).mean(axis=0)  # (bodies, keypoints)
+    amplitude = _logarithm(point) - shaking
+    body = _logarithm(point.mean(axis=3, keepdims=True)) - shaking
+    now = np.zeros((gates, bodies, keypoints, NOW, len(spec.edges)), np.float32)
+    for kind, numbers in enumerate((amplitude, _logarithm(point_slow) - shaking, body)):
+        now[..., kind, :count] = np.moveaxis(numbers, 0, -1)
 
-    fixed = np.zeros((FIXED, len(spec.edges), *shaking.shape), np.float32)
-    fixed[0, :count] = amplitude.mean(axis=-1)
-    fixed[1, :count] = np.median(amplitude, axis=-1)
-    fixed[2, :count] = np.quantile(amplitude, QUIET, axis=-1)
-    fixed[3, :count] = 1
-    general = np.zeros((GENERAL, *shaking.shape), np.float32)
-    general[0] = 0 if keypoints == 1 else shaking + 6  # of a few units
-    general[1] = shaking - np.median(shaking)
-    general[2] = math.log(fps / 60)
-    general[3 + {2: 0, 3: 1}.get(axes, 2)] = 1
-    general[6] = keypoints == 1
+    always = np.zeros((bodies, keypoints, ALWAYS, len(spec.edges)), np.float32)
+    calm = -_logarithm((1 / (point + np.float32(LEAST**2))).mean(axis=1)) - shaking
+    height = _logarithm(point.mean(axis=1)) - shaking
+    for kind, whole in enumerate((amplitude.mean(axis=1), calm, height)):
+        always[..., kind, :count] = np.moveaxis(whole, 0, -1)
+    always[..., 3, :count] = 1
+    general = np.zeros((bodies, keypoints, GENERAL), np.float32)
+    general[..., 0] = 0 if keypoints == 1 else shaking - USUAL  # a single point has no size of a body
+    general[..., 1] = shaking - shaking.mean(axis=1, keepdims=True)
+    general[..., 2] = math.log(fps / 60)
+    general[..., 3] = axes == 9
+    general[..., 4] = keypoints == 1
+
+    level = _logarithm(local[fast].sum(axis=0)).mean(axis=0)  # (bodies, keypoints, axes)
+    axis_now = np.zeros((*local.shape[1:], AXIS_NOW, len(spec.edges)), np.float32)
+    own = _logarithm(local) - level
+    axis_now[..., 0, :count] = np.moveaxis(own, 0, -1)
+    axis_now[..., 1, :count] = np.moveaxis(_logarithm(slow) - level, 0, -1)
+    axis_always = np.zeros((*local.shape[2:], len(spec.edges)), np.float32)
+    beside = own.mean(axis=1) - amplitude.mean(axis=1)[..., None]
+    axis_always[..., :count] = np.moveaxis(beside, 0, -1)
+    points = bodies * keypoints
     return Described(
-        _by_curve(varying.reshape(-1, *local.shape[1:])),
-        _by_curve(np.concatenate([fixed.reshape(-1, *shaking.shape), general])),
+        now.reshape(gates, points, -1),
+        np.concatenate([always.reshape(points, -1), general.reshape(points, -1)], axis=1),
+        axis_now.reshape(gates, points, local.shape[4], -1),
+        axis_always.reshape(points, local.shape[4], -1),
     )
 
 
-def noise_of(bands: Values, gates: Values) -> Values:
+def noise_of(bands: Values, logits: Values) -> Values:
     """What the gates do not let pass: to be taken away from the curves.
 
     Parameters
     ----------
-    bands : ndarray of float32, shape (bands, keypoints, axes, frames)
-    gates : ndarray of float32, shape (keypoints × axes or keypoints, bands or more, gates)
-        From 0 to 1.
+    bands : ndarray of float32, shape (bands, frames, bodies, keypoints, axes)
+    logits : ndarray of float32, shape (gates, bodies × keypoints, axes or 1, bands or more)
+        Of the gates.
 
     Returns
     -------
-    ndarray of float32, shape (keypoints, axes, frames)
+    ndarray of float32, shape (frames, bodies, keypoints, axes)
     """
-    count, keypoints, axes, frames = bands.shape
-    closed = at_frames(np.moveaxis(1 - gates[:, :count], 1, 0), frames)
-    closed = closed.reshape(count, keypoints, -1, frames)
-    out = np.zeros(bands.shape[1:], np.float32)
+    count, frames, *shape = bands.shape
+    gates = len(logits)
+    closed = np.moveaxis(logits[..., :count], 3, 0).reshape(count, gates, -1)
+    closed = 1 / (1 + np.exp(closed))
+    spread = to_frames(frames, gates)
+    out = np.zeros((frames, int(np.prod(shape[:-1])), shape[-1]), np.float32)
     for band, share in zip(bands, closed, strict=True):
-        out += band * share
-    return out
-
-
-def _mean_over(energy: Values, bells: Values) -> Values:
-    """Energies (bands, …, gates) as means around every gate, of each band over its own reach."""
-    flat = energy.reshape(len(energy), -1, energy.shape[-1])
-    means: Values = (flat @ bells.transpose(0, 2, 1)).reshape(energy.shape)
-    return means
+        out += band.reshape(out.shape) * (spread @ share).reshape(*out.shape[:2], -1)
+    return out.reshape(frames, *shape)
 
 
 def _logarithm(energy: Values) -> Values:
     """Of the amplitude."""
-    log: Values = 0.5 * np.log(np.maximum(energy, 0) + np.float32(LEAST**2))
+    log: Values = np.float32(0.5) * np.log(energy + np.float32(LEAST**2))
     return log
-
-
-def _by_curve(numbers: Values) -> Values:
-    """(numbers, keypoints, axes, …) as (curves, numbers, …)."""
-    moved = np.moveaxis(numbers, 0, 2)
-    return np.ascontiguousarray(moved.reshape(-1, *moved.shape[2:]))
-
-
-def _companions(x: Values) -> Indices:
-    """For every keypoint the other one whose distance from it changes least: most often along a bone."""
-    keypoints, axes, frames = x.shape
-    if keypoints == 1:
-        return np.zeros(1, np.intp)
-    some = np.unique(np.linspace(0, frames - 1, min(frames, FRAMES)).round().astype(np.intp))
-    places = x[:, :, some].astype(np.float64)
-    changes = np.full((keypoints, keypoints), np.inf)
-    for k in range(keypoints):
-        apart = np.sqrt(np.square(places - places[k]).sum(axis=1))
-        changes[k] = apart.std(axis=1)
-    np.fill_diagonal(changes, np.inf)
-    return np.asarray(changes.argmin(axis=1))

@@ -20,18 +20,23 @@ from steadypose import _onnx
 from steadypose.errors import DataError, FormatError
 from steadypose.refine._believe import belief, drawn_to_spline
 from steadypose.refine._rate import JITTER, spline
-from steadypose.refine.bank import BankSpec, at_frames, bands_of, describe, noise_of
+from steadypose.refine.bank import BankSpec, Described, bands_of, describe, noise_of, scale_of, to_frames
 from steadypose.refine.filters import Floats, Indices, Values
 from steadypose.refine.window_network import threads
 
-__all__ = ["FIXED", "LOGITS", "VARYING", "BankNetwork"]
+__all__ = ["AXES", "INPUTS", "LOGITS", "BankNetwork"]
 
 # Names inside an ONNX file.
-VARYING, FIXED, LOGITS = "varying", "fixed", "logits"
+INPUTS, LOGITS = ("now", "always", "axis_now", "axis_always"), "logits"
+AXES = {  # of the inputs; each has numbers behind them, and the logits are like axis_now
+    "now": ("gates", "points"),
+    "always": ("points",),
+    "axis_now": ("gates", "points", "axes"),
+    "axis_always": ("points", "axes"),
+}
 
 CHUNK, OVERLAP = 12.0, 3.0  # seconds; what the network is told of a whole curve is of one chunk
 FADE = 1 / 3  # of an overlap, its middle, in which one chunk gives way to the next
-CURVES = 64  # curves a call: what is computed for them stays in a core's cache
 FIRMNESS = 3.0  # power of strength that multiplies the energy of noise
 
 
@@ -61,19 +66,15 @@ class BankNetwork:
             spec = self.spec = BankSpec.from_json(card.get("spec"))
         except DataError as e:
             raise FormatError(path, "spec", *_onnx.halves(e)) from None
-        bands = len(spec.edges)
-        shapes = {VARYING: (spec.varying, None), FIXED: (spec.fixed,), LOGITS: (bands, None)}
+        numbers = {**spec.numbers, LOGITS: len(spec.edges)}
+        axes = {**AXES, LOGITS: AXES["axis_now"]}
+        shapes = {name: (*(None for _ in axes[name][1:]), n) for name, n in numbers.items()}
         _onnx.check_shapes(session, path, shapes)
 
-    def __call__(self, varying: Values, fixed: Values) -> Values:
-        """Logits of gates, (curves, bands, gates); see :func:`steadypose.refine.bank.describe`."""
-        found = [
-            self._session.run([LOGITS], {VARYING: varying[at : at + CURVES], FIXED: fixed[at : at + CURVES]})[
-                0
-            ]
-            for at in range(0, len(varying), CURVES)
-        ]
-        return np.concatenate(found)
+    def __call__(self, seen: Described) -> Values:
+        """Logits of gates, (gates, keypoints, axes, bands)."""
+        logits: Values = self._session.run([LOGITS], {name: getattr(seen, name) for name in INPUTS})[0]
+        return logits
 
     def ahead(self, fps: float, strength: float) -> float:
         """Frames of future that a frame's result may depend on: all."""
@@ -140,24 +141,21 @@ class BankNetwork:
         self, x: Values, start: Values, weights: Values | None, fps: float, size: float, strength: float
     ) -> tuple[Values, Values]:
         """Even curves (frames, keypoints, axes), refined, and the gate of their fastest band."""
-        curves, begun = (np.ascontiguousarray(np.moveaxis(a, 0, 2)) for a in (x, start))
-        w = None if weights is None else np.ascontiguousarray(weights.T)
-        y, gate = self._pass(begun, fps, size, strength)
-        believed = belief(curves, y, w)
+        y, logits = self._pass(start, fps, size, strength)
+        believed = belief(x, y, weights)
         if believed is not None:
-            y, gate = self._pass(y + believed[:, None] * (curves - y), fps, size, strength)
-        return np.moveaxis(y, 2, 0), np.moveaxis(gate, 2, 0)
+            y, logits = self._pass(y + believed[..., None] * (x - y), fps, size, strength)
+        fastest = 1 / (1 + np.exp(-logits[..., self.spec.present(fps) - 1]))
+        there = to_frames(len(x), len(fastest)) @ fastest.reshape(len(fastest), -1)
+        return y, np.broadcast_to(there.reshape(*x.shape[:2], -1), x.shape)
 
     def _pass(self, x: Values, fps: float, size: float, strength: float) -> tuple[Values, Values]:
-        keypoints, axes, frames = x.shape
-        bands = bands_of(x, fps, self.spec)
-        shared = axes == 9
-        seen = describe(bands, x, size, fps, self.spec, shared=shared)
-        logits = self(seen.varying, seen.fixed) - np.float32(FIRMNESS * math.log(strength))
-        gates = 1 / (1 + np.exp(-logits))
-        last = at_frames(gates[:, len(bands) - 1], frames)
-        fastest = np.broadcast_to(last.reshape(keypoints, -1, frames), x.shape)
-        return x - noise_of(bands, gates), fastest
+        """Refined curves, and logits of the gates."""
+        body = np.ascontiguousarray(x[:, None])
+        bands = bands_of(body, fps, self.spec)
+        seen = describe(bands, scale_of(body, np.array([size])), fps, self.spec)
+        logits = self(seen) - np.float32(FIRMNESS * math.log(strength))
+        return x - noise_of(bands, logits)[:, 0], logits
 
 
 def _chunks(times: Floats) -> Iterator[tuple[slice, Values]]:

@@ -55,23 +55,23 @@ class GateErrors:
     input_position: Tensor
 
 
-def passed(noisy: Tensor, bands: Tensor, logits: Tensor, hats: Tensor) -> Tensor:
+def passed(noisy: Tensor, bands: Tensor, logits: Tensor, spread: Tensor) -> Tensor:
     """Curves less what the gates do not let pass.
 
     Parameters
     ----------
     noisy
-        (pieces, keypoints, axes, frames).
+        (frames, pieces, keypoints, axes).
     bands
-        (bands, pieces, keypoints, axes, frames).
+        (bands, frames, pieces, keypoints, axes).
     logits
-        (curves, bands or more, gates); see :class:`steadypose.models.gatenet.GateNet`.
-    hats
-        (gates, frames); see :func:`steadypose.refine.bank.hats`.
+        (gates, pieces × keypoints, axes or 1, bands or more); see :class:`steadypose.models.gatenet.GateNet`.
+    spread
+        (frames, gates); see :func:`steadypose.refine.bank.to_frames`.
     """
-    count, pieces, keypoints = bands.shape[:3]
-    closed = torch.sigmoid(-logits[:, :count]) @ hats  # (curves, bands, frames)
-    closed = closed.view(pieces, keypoints, -1, count, closed.shape[-1]).permute(3, 0, 1, 2, 4)
+    count, frames, pieces, keypoints = bands.shape[:4]
+    closed = torch.sigmoid(-logits[..., :count]).movedim(3, 0).flatten(2)  # (bands, gates, curves)
+    closed = (spread @ closed).view(count, frames, pieces, keypoints, -1)
     return noisy - (closed * bands).sum(0)
 
 
@@ -106,8 +106,8 @@ def loss_of(errors: GateErrors, config: GateLossConfig) -> Tensor:
 
 def _length(error: Tensor) -> Tensor:
     """Mean over frames of the distance of a keypoint; (pieces, keypoints)."""
-    return (error.square().sum(2) + 1e-18).sqrt().mean(-1)
+    return (error.square().sum(3) + 1e-18).sqrt().mean(0)
 
 
 def _bend(error: Tensor) -> Tensor:
-    return _length(error.diff(n=2, dim=-1))
+    return _length(error.diff(n=2, dim=0))

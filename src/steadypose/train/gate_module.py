@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from steadypose.data.refine_pieces import Block, Pieces
 from steadypose.models.gatenet import GatedBank
 from steadypose.refine._believe import belief
-from steadypose.refine.bank import BankSpec, hats
+from steadypose.refine.bank import Described, to_frames
 from steadypose.train._batches import Batch, InOrder, Windows
 from steadypose.train._module import TrainingModule
 from steadypose.train.gate_config import GateConfig
@@ -26,7 +27,7 @@ Values = npt.NDArray[np.float32]
 
 
 class Judged:
-    """Blocks as batches: noisy, truth, size and rate, then what the network sees, then the bands."""
+    """Blocks as batches: noisy, truth, size and rate, then the bands, then what the network sees."""
 
     single = True  # blocks have shapes of their own
 
@@ -41,7 +42,8 @@ class Judged:
         (number,) = which
         block = self.pieces.block(self.first + int(number))
         rate = np.array(block.fps, np.float32)
-        return (block.noisy, block.truth, block.size, rate, *block.described(block.noisy, self.pieces.spec))
+        seen, bands = block.described(block.noisy, self.pieces.spec)
+        return (block.noisy, block.truth, block.size, rate, bands, *astuple(seen))
 
 
 class GateModule(TrainingModule):
@@ -109,29 +111,32 @@ class GateModule(TrainingModule):
 
 
 def _errors(network: nn.Module, batch: Batch, *, second: bool) -> GateErrors:
-    noisy, truth, size, rate, varying, fixed, bands = (t for t in batch if t is not None)
-    at_frames = torch.from_numpy(hats(noisy.shape[-1], varying.shape[-1]))
+    noisy, truth, size, rate, bands, *seen = (t for t in batch if t is not None)
+    spread = torch.from_numpy(to_frames(len(noisy), len(seen[0])).toarray())
     if not second:
-        refined = passed(noisy, bands, network(varying, fixed), at_frames)
-        return errors_of(refined, noisy, truth, bands, size)
+        return errors_of(passed(noisy, bands, network(*seen), spread), noisy, truth, bands, size)
     with torch.no_grad():
-        first = passed(noisy, bands, network(varying, fixed), at_frames)
+        first = passed(noisy, bands, network(*seen), spread)
     block = Block(float(rate), noisy.numpy(), truth.numpy(), size.numpy())
-    spec: BankSpec = network.spec  # type: ignore[assignment]
     again = _believed(block.noisy, first.numpy())
-    seen = [torch.from_numpy(a) for a in block.described(again, spec)]
-    refined = passed(torch.from_numpy(again), seen[2], network(*seen[:2]), at_frames)
+    described, of_again = block.described(again, network.spec)  # type: ignore[arg-type]
+    logits = network(*map(torch.from_numpy, astuple(described)))
+    refined = passed(torch.from_numpy(again), torch.from_numpy(of_again), logits, spread)
     return errors_of(refined, noisy, truth, bands, size)
 
 
 def _believed(noisy: Values, first: Values) -> Values:
-    """Curves for the second pass; (pieces, keypoints, axes, frames)."""
-    out = noisy.copy()
-    for x, y in zip(out, first, strict=True):
-        weights = belief(x, y, None)
-        if weights is not None:
-            x[...] = y + weights[:, None] * (x - y)
-    return out
+    """Curves for the second pass; (frames, pieces, keypoints, axes)."""
+    flat = len(noisy), -1, noisy.shape[-1]
+    x, y = noisy.reshape(flat), first.reshape(flat)
+    weights = belief(x, y, None)
+    again = x if weights is None else y + weights[..., None] * (x - y)
+    return np.asarray(again.reshape(noisy.shape))
+
+
+def astuple(seen: Described) -> tuple[Values, ...]:
+    """The arrays of what a network sees, in the order it takes them."""
+    return tuple(getattr(seen, f.name) for f in fields(seen))
 
 
 def _words(figures: Mapping[str, float]) -> str:
