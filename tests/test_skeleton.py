@@ -266,6 +266,23 @@ def test_rigs_name_the_segment_that_a_joint_turns() -> None:
     assert canonical_names(biped) == (
         "pelvis", "left_hip", "left_knee", "left_ankle", "left_collar", "left_shoulder",
     )  # fmt: skip
+    daz = (
+        "hip",
+        "abdomen",
+        "chest",
+        "lCollar",
+        "lShldr",
+        "lForeArm",
+        "lHand",
+        "lMid1",
+        "lButtock",
+        "lThigh",
+        "lShin",
+    )
+    assert canonical_names(daz) == (
+        "pelvis", "spine", "chest", "left_collar", "left_shoulder", "left_elbow", "left_wrist",
+        "left_hand_middle_1", "left_hip_joint", "left_hip", "left_knee",
+    )  # fmt: skip
     # The targets of Keraal's Vicon are segments too, but no rig: nothing there is a joint.
     targets = (
         "Right Forearm",

@@ -25,19 +25,19 @@ _JOINED = re.compile(
     r"thumb|index|pinky|collar|thigh)|(l)(ear))$"
 )
 _FINGER = re.compile(
-    r"^(?:hand_)?(thumb|index|forefinger|middle|ring|pinky)(?:_finger)?_([1-4]|cmc|mcp|pip|dip|ip|tip)$"
+    r"^(?:hand_)?(thumb|index|forefinger|middle|mid|ring|pinky)(?:_finger)?_([1-4]|cmc|mcp|pip|dip|ip|tip)$"
 )
 _FACE = re.compile(r"^face_(\d+)$")
 _SIDED_ALIASES = {
     "bigtoe": "big_toe", "smalltoe": "small_toe", "little_toe": "small_toe", "toe_base": "toe", "toes": "toe",
     "clavicle": "collar", "hand_root": "hand_wrist", "handtip": "hand_tip", "eye_smplhf": "eye",
-    "up_leg": "hip", "upleg": "hip",
+    "up_leg": "hip", "upleg": "hip", "shldr": "shoulder", "buttock": "hip_joint",  # the last two: Daz
 }  # fmt: skip
 _MIDDLE_ALIASES = {
     "mid_hip": "pelvis", "midhip": "pelvis", "m_hip": "pelvis", "c_hip": "pelvis", "center_hip": "pelvis",
     "hip_center": "pelvis", "hip_centre": "pelvis", "hips": "pelvis", "spine_base": "pelvis",
     "mid_shoulder": "neck", "m_shoulder": "neck", "mshoulder": "neck", "shoulder_center": "neck",
-    "spine_shoulder": "thorax", "spine_mid": "spine",
+    "spine_shoulder": "thorax", "spine_mid": "spine", "abdomen": "spine",
     "headtop": "head_top", "top_head": "head_top", "top_of_head": "head_top",
 }  # fmt: skip
 _LONE_PELVIS = ("hip", "root")
@@ -120,7 +120,7 @@ def _plain(side: str, part: str) -> str:
     if not side:
         return _MIDDLE_ALIASES.get(part, part)
     if finger := _FINGER.match(part):
-        kind = "index" if finger[1] == "forefinger" else finger[1]
+        kind = {"forefinger": "index", "mid": "middle"}.get(finger[1], finger[1])
         order = ("cmc", "mcp", "ip", "tip") if kind == "thumb" else ("mcp", "pip", "dip", "tip")
         if finger[2].isdigit() or finger[2] in order:
             k = finger[2] if finger[2].isdigit() else order.index(finger[2]) + 1

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import steadypose as sp
-from steadypose.data._splits import subject_of
+from steadypose.data._splits import split_of, subject_of
 from steadypose.data.mocap import SPLITS, load_clips, read_clip, to_smpl
 from steadypose.errors import DataError, FormatError
 
@@ -136,7 +136,12 @@ def test_a_performer_is_in_one_split_whatever_the_file(tmp_path):
     assert subject_of("cmu_sports", "test_soccer_1") == "cmu_sports"
     assert subject_of("deepmimic/sie", "run_left00") == "sie"
     assert subject_of("mine", "2024_01_take") == "mine"
-    assert {s for s, split in SPLITS.items() if split == "test"} == {"cmu 02", "cmu 05"}
+    assert subject_of("cmu_sports", "test_washwindow_1") == "cmu 14"
+    assert subject_of("hdm05/bd", "kick_001") == "hdm05 bd"
+    assert {s for s, split in SPLITS.items() if split == "test"} == {
+        "cmu 02", "cmu 05", "cmu 14", "hdm05 dg", "hdm05 mm",
+    }  # fmt: skip
+    assert not any(split_of(subject_of(f"hdm05/{who}", "x")) == "train" for who in ("bd", "bk", "dg", "mm"))
     (tmp_path / "CMU" / "02").mkdir(parents=True)
     shutil.copy(MOCAP / "amc_samples" / "01_14.amc", tmp_path / "CMU" / "02" / "02_07.amc")
     shutil.copy(MOCAP / "amc_samples" / "01.asf", tmp_path / "CMU" / "02" / "02.asf")

@@ -79,3 +79,27 @@ def write_network(
         helper.set_model_props(model, {METADATA: json.dumps(said)})
     onnx.save(model, str(path))
     return path
+
+
+def bank_network(path: Path, spec: dict[str, Any] | None = None) -> Path:
+    """A bank with gates that random weights open half, as ONNX; ``spec`` replaces fields on its card."""
+    import torch
+
+    from steadypose.models.export import export_onnx
+    from steadypose.models.gatenet import GatedBank, GateNet, GateNetConfig
+    from steadypose.refine.bank import BankSpec
+
+    torch.manual_seed(0)
+    network = GateNet(GateNetConfig(hidden=8, blocks=2), BankSpec())
+    with torch.no_grad():
+        network.gates.weight.normal_(0, 0.5)
+    card = dict.fromkeys(("name", "trained_on", "split", "licence", "seed", "epochs", "scores", "command"))
+    export_onnx(GatedBank(network.eval()), path, {**card, "name": "tiny"})
+    if spec is not None:
+        model = onnx.load(str(path))
+        said = {p.key: p.value for p in model.metadata_props}
+        about = json.loads(said[METADATA])
+        about["spec"] |= spec
+        helper.set_model_props(model, {**said, METADATA: json.dumps(about)})
+        onnx.save(model, str(path))
+    return path

@@ -291,4 +291,3 @@ def _quaternions(clip: Clip) -> npt.NDArray[np.float32] | None:
     flips = np.cumsum((q[1:] * q[:-1]).sum(axis=-1) < 0, axis=0) % 2 == 1
     q[1:][flips] *= -1
     return q.astype(np.float32)
-

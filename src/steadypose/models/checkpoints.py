@@ -134,7 +134,11 @@ def load(path: str | Path, kind: type[Any] | None = None) -> tuple[Any, dict[str
         raise FormatError(path, "metadata", "the card of a steadypose checkpoint", "none")
     model, card = _from_card(path, metadata[METADATA])
     if kind is not None and not isinstance(model, kind):
-        words = {Lifter: "a lifting network", RefinerNet: "a refining network", GatedBank: "a bank with gates"}
+        words = {
+            Lifter: "a lifting network",
+            RefinerNet: "a refining network",
+            GatedBank: "a bank with gates",
+        }
         raise FormatError(path, "card", words[kind], f"{words[type(model)]}, {card['network']['kind']}")
     check_tensors(path, model.state_dict(), tensors)
     model.load_state_dict(tensors, assign=True)

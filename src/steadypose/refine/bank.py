@@ -27,7 +27,11 @@ __all__ = ["BankSpec", "Described", "bands_of", "describe", "noise_of", "scale_o
 
 Values = npt.NDArray[np.float32]
 
-NOW, ALWAYS, GENERAL = 3, 4, 5  # numbers that the network sees of a keypoint: a band and gate, a band, and other
+NOW, ALWAYS, GENERAL = (
+    3,
+    4,
+    5,
+)  # numbers that the network sees of a keypoint: a band and gate, a band, and other
 AXIS_NOW, AXIS_ALWAYS = 2, 1  # … and of an axis
 END = 0.1  # seconds at either end whose fitted line says where the curve ends
 LEAST = 1e-6  # of a body's size: motion below that is rounding
