@@ -109,6 +109,7 @@ class Filter(ABC):
             Seconds.
         size : ndarray, shape (curves,)
             Size of the body each curve belongs to, in the units of ``values``; for thresholds on speed.
+            Causal filters are given it as seen so far, shape (frames, curves).
         person : ndarray of int, shape (curves,), optional
             Whose curve each is; None: all of one body.
         """
@@ -289,7 +290,7 @@ class OneEuro(Filter):
 
     Uses past frames only (latency 0), so it lags: choose it for live use. Speed is that of the whole
     keypoint, measured in body sizes per second (radians per second for rotations), so that pixels and
-    metres behave alike.
+    metres behave alike; the size is that of the body as seen so far.
     """
 
     name: ClassVar[str] = "one_euro"
@@ -311,9 +312,10 @@ class OneEuro(Filter):
             return values.copy()
 
         def walk(x: Floats, w: Floats | None, t: Floats) -> Floats:
+            assert w is not None  # the sizes, which are cut into blocks like weights
             rate = 2 * np.pi * np.diff(t, axis=0)[:, :, None]  # (steps, blocks, 1)
             slow = 1 - 1 / (1 + rate * self.derivative_cutoff)
-            per_step = 1 / (np.diff(t, axis=0)[:, :, None] * size)
+            per_step = 1 / (np.diff(t, axis=0)[:, :, None] * w[1:])
             speed = np.zeros_like(x[0])
             out = np.empty_like(x)
             out[0] = x[0]
@@ -327,7 +329,8 @@ class OneEuro(Filter):
 
         slowest = 2 * np.pi * min(self.min_cutoff, self.derivative_cutoff) * float(np.median(np.diff(times)))
         memory = int(np.ceil(18 * (1 + 1 / slowest)))  # e^-18 is below single precision
-        return walk_in_blocks(values, None, times, memory, walk)
+        sizes = np.broadcast_to(np.asarray(size, np.float32), values.shape[:2])
+        return walk_in_blocks(values, sizes, times, memory, walk)
 
 
 @dataclass(frozen=True)
