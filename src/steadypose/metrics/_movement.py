@@ -76,7 +76,7 @@ def fastest_movements(before: Array, after: Array, fps: float, cuts: tuple[int, 
     frames, curves, _ = before.shape
     if frames < 3 or not np.isfinite(fps):
         return Movement()
-    half = max(1, round(WINDOW * fps))
+    half = max(1, int(WINDOW * fps + 1e-6))
     peaks, at = np.zeros(curves), np.zeros(curves, np.intp)
     for c in range(curves):
         speed = _Curve(before[:, c], after[:, c], half, fps, cuts).clear_speed()
@@ -99,21 +99,23 @@ class _Curve:
     def __init__(self, before: Array, after: Array, half: int, fps: float, cuts: tuple[int, ...]) -> None:
         both = complete(before) & complete(after)
         self.half, self.fps, self.cuts = half, fps, cuts
-        self.x = [np.where(both[:, None], v.astype(np.float64), np.nan) for v in (before, after)]
+        # From the first sample on: what stands still stands still to the last bit.
+        origin = before[int(np.argmax(both))].astype(np.float64)
+        self.x = [np.where(both[:, None], v.astype(np.float64) - origin, np.nan) for v in (before, after)]
         self.velocity = [self._slopes(v) for v in self.x]
+        self.even = self._even(self.x[0])
 
     def clear_speed(self) -> Floats:
         """Speed of the input where it stands above the noise and no slip is near; else 0."""
-        x, v = self.x[0], self.velocity[0]
-        speed = np.sqrt(np.einsum("fd,fd->f", v, v))
+        speed = _lengths(self.velocity[0])
         with np.errstate(invalid="ignore"):
-            clear = (speed > ABOVE * self._noise(x)) & self._even(x)
+            clear = (speed > ABOVE * self._noise(self.x[0])) & self.even
         return np.where(clear, speed, 0.0)
 
     def left(self, limit: float) -> Floats:
         """Of the movements above a limit the sums: peaks after, peaks before, reach after, reach before."""
         speed = self.clear_speed()
-        after = np.nan_to_num(np.sqrt(np.einsum("fd,fd->f", self.velocity[1], self.velocity[1])))
+        after = np.where(self.even, np.nan_to_num(_lengths(self.velocity[1])), 0.0)
         late = round(LATE * self.fps)
         fast = np.concatenate([[False], speed >= limit, [False]])
         starts, stops = np.flatnonzero(~fast[:-1] & fast[1:]), np.flatnonzero(fast[:-1] & ~fast[1:])
@@ -122,8 +124,8 @@ class _Curve:
         for i in np.argsort(-peak, kind="stable")[:MOST]:
             start, stop = int(starts[i]), int(stops[i])
             at = start + int(np.argmax(speed[start:stop]))
-            sums[0] += after[max(0, start - late) : stop + late].max()
-            sums[1] += speed[at]
+            around = slice(max(0, start - late), stop + late)
+            sums[:2] += after[around].max(), speed[around].max()
             first, last = self._ends(at, float(speed[at]))
             a, b = (self._place(v, last) - self._place(v, first) for v in (self.x[1], self.x[0]))
             if np.isfinite(a @ b):  # an end beside a gap is not known
@@ -165,7 +167,7 @@ class _Curve:
         size = np.full(len(x) + 2 * self.half + 4, np.nan)
         step = np.diff(x, axis=0)
         wide = max(self.half, 2)
-        size[wide : wide + len(step)] = np.sqrt(np.einsum("fd,fd->f", step, step))
+        size[wide : wide + len(step)] = _lengths(step)
         h = self.half
         for start in range(0, len(x), BLOCK):
             stop = min(start + BLOCK, len(x))
@@ -175,7 +177,7 @@ class _Curve:
             at = np.arange(start, stop)
             way = x[np.minimum(at + h, len(x) - 1)] - x[np.maximum(at - h, 0)]
             with np.errstate(invalid="ignore"):
-                even[start:stop] = (largest <= MOST_OF_THE_WAY * np.sqrt(np.einsum("fd,fd->f", way, way))) & (
+                even[start:stop] = (largest <= MOST_OF_THE_WAY * _lengths(way)) & (
                     largest <= SUDDEN * np.median(around, axis=1)
                 )
         return even
@@ -198,3 +200,9 @@ class _Curve:
         near = self.half // 2
         place: Floats = x[max(0, at - near) : at + near + 1].mean(axis=0)
         return place
+
+
+def _lengths(x: Floats) -> Floats:
+    """Of vectors (frames, dims); NaN where one is not whole."""
+    length: Floats = np.sqrt(np.einsum("fd,fd->f", x, x))
+    return length
