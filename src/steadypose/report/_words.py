@@ -87,10 +87,11 @@ def _kept(stream: Stream) -> Merit:
         "better" if least >= WELL_KEPT else "worse" if least < ILL_KEPT else "same"
     )
     who = f" of person {found.person}" if len(stream.before.persons) > 1 else ""
+    what = f"keypoint {found.keypoint}" if found.keypoint.isdigit() else found.keypoint
     reach = f", and {percentage(found.gain)} of its reach" if np.isfinite(found.gain) else ""
     text = (
         f"of the fastest movement's speed is kept{reach} "
-        f"({found.keypoint}{who} at {found.time:.2f} s, {found.how_fast})."
+        f"({what}{who} at {found.time:.2f} s, {found.how_fast})."
     )
     return Merit(percentage(found.peak_speed_ratio), text, verdict)
 
@@ -117,6 +118,7 @@ def _steadier(stream: Stream) -> Merit:
         return Merit("0 %", f"Jitter is unchanged: mean acceleration {number(before)} {unit}.")
     word = "less" if change < 0 else "more"
     text = f"{word} jitter: mean acceleration went from {number(before)} to {number(after)} {unit}."
+    text = text.replace(" °", "°")
     return Merit(f"{_fraction(abs(change))} %", text, "better" if change < 0 else "worse")
 
 
