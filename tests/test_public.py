@@ -64,9 +64,9 @@ FIELDS = {
 }
 
 METRICS = """
-    Alignment Evaluation accel accel_magnitude accel_worst align angular_accel auc bone_length_variation
-    evaluate find_cuts foot_sliding high_frequency_power jerk jitter lag mpjae mpjpe mpjpe_worst mpjve mpvpe
-    n_mpjpe pa_mpjpe pck peak_speed_ratio translation_error
+    Alignment Changes Evaluation accel accel_magnitude accel_worst acceleration align angular_accel auc
+    bone_length_variation compare evaluate find_cuts foot_sliding high_frequency_power jerk jitter lag mpjae
+    mpjpe mpjpe_worst mpjve mpvpe n_mpjpe pa_mpjpe pck peak_speed_ratio translation_error
 """.split()  # noqa: SIM905
 
 ROTATIONS = """

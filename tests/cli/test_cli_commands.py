@@ -155,6 +155,32 @@ def test_every_sequence_of_a_file_is_refined_or_the_one_asked_for(run: Run, here
             assert same == (asked is not None and name != asked), name
 
 
+def test_the_line_says_what_was_kept_and_taken_away_and_what_had_to_be_assumed(run: Run, here: Path) -> None:
+    code, out, err = run("refine", "takes/a.json", "--json")
+    assert code == 0 and err.count("\n") == 1
+    (one,) = json.loads(out)
+    (stream,) = one["streams"].values()
+    changes = sp.metrics.compare(sp.read("takes/a.json"), sp.read("takes/a.steady.json"))
+    assert 0 < stream["peak_speed_ratio"] == pytest.approx(changes.peak_speed_ratio, rel=1e-3)
+    assert stream["gain"] == pytest.approx(changes.gain, rel=1e-3)
+    assert stream["accel_before"] == pytest.approx(changes.accel_before)
+    assert stream["fps_assumed"] is True and stream["unit_origin"] == "file"
+    assert stream["counts"]["outliers removed"] > 0
+    said = "a.json -> takes/a.steady.json: 30 frames at 30 fps (assumed), 1 person, normalized; kept "
+    assert said in err and stream["said"] in err
+    assert f"; {stream['counts']['outliers removed']} outliers removed, " in err
+
+
+def test_accel_on_the_line_is_that_of_evaluate(run: Run, here: Path) -> None:
+    _, out, _ = run("refine", KINECT, "-o", "k.txt", "--json")
+    for name, one in json.loads(out)[0]["streams"].items():
+        for file, when in ((KINECT, "accel_before"), ("k.txt", "accel_after")):
+            _, found, _ = run("evaluate", file, "--stream", name, "--json")
+            measured = json.loads(found)["metrics"]
+            accel = measured["angular_accel" if one["unit"] == "°" else "accel_magnitude"]
+            assert one[when] == pytest.approx(accel, rel=1e-3)
+
+
 def test_a_page_beside_the_result(run: Run, here: Path) -> None:
     code, _, _ = run("refine", "takes/a.json", "--report", "page.html")
     assert code == 0 and (here / "page.html").read_text("utf-8").lstrip().lower().startswith("<!doctype html")

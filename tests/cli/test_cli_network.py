@@ -72,7 +72,7 @@ def test_positions_and_rotations_of_one_file(run: Run, here: Path) -> None:
     code, out, err = run("refine", "kinect.txt", "--weights", "net.onnx", "--json")
     assert code == 0, err
     streams = json.loads(out)[0]["streams"]
-    assert {s["unit"] for s in streams.values()} == {"m/frame²", "°/frame²"}
+    assert {s["unit"] for s in streams.values()} == {"mm", "°"}
     assert all(s["accel_after"] < s["accel_before"] for s in streams.values())
 
 

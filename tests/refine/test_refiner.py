@@ -122,7 +122,8 @@ def test_any_pattern_of_missing_points(seed, frames, missing, method, even):
     x[rng.random(x.shape[:3]) < missing] = np.nan
     times = np.arange(frames) / 30 if even else np.cumsum(rng.uniform(0.01, 0.3, frames))
     seq = sp.PoseSequence.from_array(x, times=times, skeleton="coco17")
-    out = refine(seq, method, outliers=False)
+    slow = {"cutoff": 1.0} if method == "butterworth" else {}  # its own is above half of some of these rates
+    out = refine(seq, method, outliers=False, **slow)
     assert (out.valid >= seq.valid).all()
     assert not (out.filled & seq.valid).any()
     assert (out.filled == (out.valid & ~seq.valid)).all()

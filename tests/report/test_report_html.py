@@ -192,27 +192,34 @@ def test_extreme_recordings(written, case, dims):
     page = written(replace(before, positions=x), replace(after, positions=y))
     data = page.data[0]
     assert len(_pack.unpack(data["times"])) == len(x)
-    merit = page.texts["p"][0]
+    kept, _, moved, _, steadier = page.texts["p"][:5]
     if case in ("one frame", "two frames", "all missing", "nobody"):
-        assert merit == "–"
+        assert kept == steadier == "–"
     elif case == "still":
-        assert merit == "0 %"
+        assert (kept, moved, steadier) == ("–", "0 px" if dims == 2 else "0 mm", "0 %")
     else:
-        assert re.fullmatch(r"(over )?\d+\.\d %", merit)
+        assert all(re.fullmatch(r"(over )?\d+(\.\d)? %", merit) for merit in (kept, steadier))
 
 
 def test_the_headline_is_measured(written):
     before, after = walk(persons=1, confidence=False)
     page = written(before, after)
-    d = [np.linalg.norm(np.diff(m.positions.astype(float), 2, axis=0), axis=-1) for m in (before, after)]
-    common = np.isfinite(d[0]) & np.isfinite(d[1])
-    frames = common.any(axis=(1, 2))
-    a, b = (np.mean([v[c].mean() for v, c in zip(e[frames], common[frames], strict=True)]) for e in d)
-    assert page.texts["p"][0] == f"{100 * (1 - b / a):.1f} %"
+    kept, kept_text, moved, moved_text, steadier, steadier_text = page.texts["p"][:6]
+    changes = sp.metrics.compare(before, after)
+    assert (
+        kept == f"{100 * changes.peak_speed_ratio:.0f} %"
+        and "of the fastest movement's speed is kept" in kept_text
+    )
+    assert changes.keypoint in kept_text and f"at {changes.time:.2f} s" in kept_text
+    assert moved == f"{changes.moved:.3g} px" and "root mean square" in moved_text
+    a, b = (sp.evaluate(m)["accel_magnitude"] for m in (before, after))
+    assert steadier == f"{100 * (1 - b / a):.1f} %" and "less jitter" in steadier_text
+    place = page.data[0]["fastest"]
+    assert before.skeleton.keypoints[place["keypoint"]] == changes.keypoint and place["time"] == changes.time
     said = " ".join(page.texts["li"])
     assert "4 of 1,530 points (0.26 %) were missing; 4 were filled in, none left missing." in said
     worse = written(after, before.with_positions(before.positions, "spoiled"))
-    assert "more jitter" in worse.texts["p"][1]
+    assert "more jitter" in worse.texts["p"][5]
 
 
 def test_replaced_points_are_told_from_missing_ones(written):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from steadypose.cli._files import Job, write_out
+from steadypose.cli._history import counts, rate_assumed, unit_origin
 from steadypose.cli._options import Reading
 from steadypose.errors import SteadyposeError
 from steadypose.refine import Tuning, method_for, refine, tune
 from steadypose.refine.tune import Objective
-from steadypose.sequence import BodyMotion, Motion, PoseSequence
+from steadypose.sequence import Motion
 
 
 @dataclass(frozen=True)
@@ -96,44 +97,48 @@ class Work:
 
 
 def _change(before: Motion, after: Motion) -> dict[str, Any]:
-    """One sequence in numbers: size, what was filled in, acceleration before and after."""
-    frames, persons = before.shape[:2]
-    unit = after.unit if isinstance(after, PoseSequence) else "°"
-    return {
-        "frames": frames,
-        "persons": persons,
-        "filled": 0 if after.filled is None else int(after.filled.sum()),
-        "accel_before": acceleration(before),
-        "accel_after": acceleration(after),
-        "unit": f"{'of the image' if unit == 'normalized' else unit}/frame²",
-        "done": after.history[-1],
-    }
-
-
-def acceleration(motion: Motion) -> float:
-    """Mean acceleration per frame²; NaN where there is none to measure."""
+    """One sequence in numbers: what it is, what was kept, what was taken away, what was counted."""
     from steadypose import metrics
 
-    if 0 in motion.shape:
-        return float("nan")
-    cuts = metrics.find_cuts(motion.times)
-    if isinstance(motion, BodyMotion):
-        return float(metrics.angular_accel(motion.rotations, cuts=cuts))
-    return float(metrics.accel_magnitude(motion.positions, cuts=cuts))
+    frames, persons = before.shape[:2]
+    changes = metrics.compare(before, after)
+    note = after.history[-1]
+    return {
+        "frames": frames,
+        "fps": before.fps,
+        "fps_assumed": rate_assumed(before),
+        "persons": persons,
+        "file_unit": before.unit,
+        "unit_origin": unit_origin(before) or "file",
+        "filled": 0 if after.filled is None else int(after.filled.sum()),
+        **asdict(changes),
+        "counts": counts(note),
+        "said": str(changes),
+        "done": note,
+    }
 
 
 def summary(done: Mapping[str, Any]) -> str:
     """One line about one file; numbers are those of its main sequence."""
     streams = done["streams"]
     first = next(iter(streams.values()))
-    many = [f"{len(streams)} sequences"] if len(streams) > 1 else []
-    counts = [
-        _count(first["frames"], "frame"),
-        _count(first["persons"], "person"),
-        f"{first['filled']} filled",
+    parts = [
+        *([f"{len(streams)} sequences"] if len(streams) > 1 else []),
+        _recording(first),
+        first["said"],
+        ", ".join(f"{n} {what}" for what, n in first["counts"].items() if n),
     ]
-    accel = f"accel {first['accel_before']:.3g} → {first['accel_after']:.3g} {first['unit']}"
-    return f"{done['input']} -> {done['output'] or 'stdout'}: {', '.join([*many, *counts, accel])}"
+    return f"{done['input']} -> {done['output'] or 'stdout'}: {'; '.join(p for p in parts if p)}"
+
+
+def _recording(one: Mapping[str, Any]) -> str:
+    """Frames, rate, persons and unit; what the file does not say is marked."""
+    rate = ""
+    if one["frames"] > 1:
+        rate = f" at {one['fps']:.4g} fps{' (assumed)' if one['fps_assumed'] else ''}"
+    origin = one["unit_origin"]
+    unit = one["file_unit"] + (f" ({origin})" if origin != "file" else "")
+    return f"{_count(one['frames'], 'frame')}{rate}, {_count(one['persons'], 'person')}, {unit}"
 
 
 def _count(n: int, what: str) -> str:

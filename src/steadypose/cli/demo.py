@@ -60,5 +60,6 @@ def demo(
     say(f"OpenPose recording: {frames} frames at {FPS:g} fps, {persons} persons, {keypoints} keypoints")
     for note in after.history:
         say(f"  {note}")
+    say(f"  {metrics.compare(before, after)}")
     print_table(table.terminal(table.rows(metrics.evaluate(before), metrics.evaluate(after))))
     print(f"refined recording: {steady}\nreport:            {page}  (open it in a browser)")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from steadypose.cli._history import rate_assumed
 from steadypose.cli._options import Json, Reading, file_or_stdin
 from steadypose.cli._words import file_label, print_json
 
@@ -77,7 +78,7 @@ def _facts(name: str, motion: Motion) -> dict[str, Any]:
         "kind": "keypoints" if isinstance(motion, PoseSequence) else "rotations",
         "frames": len(motion.times),
         "fps": motion.fps,
-        "fps_assumed": any("fps" in note and "assumed" in note for note in motion.history),
+        "fps_assumed": rate_assumed(motion),
         "seconds": motion.duration,
         "shortest_step": float(steps.min()) if len(steps) else None,
         "longest_step": float(steps.max()) if len(steps) else None,

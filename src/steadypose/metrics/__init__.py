@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from steadypose.metrics._align import Alignment, align
 from steadypose.metrics._arrays import find_cuts
+from steadypose.metrics._changes import Changes, acceleration, compare
 from steadypose.metrics._evaluate import evaluate
 from steadypose.metrics._positions import (
     accel,
@@ -35,14 +36,17 @@ from steadypose.metrics._untruthed import (
 
 __all__ = [
     "Alignment",
+    "Changes",
     "Evaluation",
     "accel",
     "accel_magnitude",
     "accel_worst",
+    "acceleration",
     "align",
     "angular_accel",
     "auc",
     "bone_length_variation",
+    "compare",
     "evaluate",
     "find_cuts",
     "foot_sliding",

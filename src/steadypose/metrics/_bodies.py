@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from steadypose.errors import DataError
 from steadypose.metrics import _arrays, _rotations
+from steadypose.metrics._changes import acceleration
 from steadypose.metrics._match import MILLIMETRES
 from steadypose.metrics._pairing import pair_frames, pair_persons
 from steadypose.metrics._result import Evaluation, Table
@@ -33,8 +34,8 @@ def evaluate_bodies(
     Positions need rest offsets; where only one of the two has them, both use those, and a note says so.
     """
     if truth is None:
-        accel = _rotations.angular_accel(_local_global(pred)[1], cuts=_arrays.find_cuts(pred.times))
-        angles = Evaluation({"angular_accel": float(accel)}, {"angular_accel": "°/frame²"}, len(pred.times))
+        found = {"angular_accel": acceleration(pred)}
+        angles = Evaluation(found, {"angular_accel": "°/frame²"}, len(pred.times))
         return (
             angles if pred.offsets is None else _joined(angles, measure(forward_kinematics(pred), None, None))
         )

@@ -51,18 +51,23 @@ def angular_accel(
     pred: npt.ArrayLike,
     truth: npt.ArrayLike | None = None,
     *,
+    parents: Sequence[int] | None = None,
     cuts: Iterable[int] = (),
     per_joint: bool = False,
 ) -> float | Floats:
     """Accel of rotations, degrees per frame²: mean ‖Δω_pred − Δω_truth‖, without truth mean ‖Δω_pred‖.
 
-    ω is the rotation vector from one frame to the next, ``log(R[t+1] R[t]ᵀ)``. Never across a cut.
+    ω is the rotation vector from one frame to the next, ``log(R[t+1] R[t]ᵀ)``. Never across a cut. With
+    ``parents``, as in :func:`mpjae`, rotations in their parents' frames are measured in the world's.
     """
     given, at = _flat(*([pred] if truth is None else [pred, truth]), cuts=cuts)
     frames, joints = given[0].shape[:2]
     out = np.full((max(frames - 2, 0), joints), np.nan)
     for b in _arrays.blocks(frames, joints * 9, 2):
-        change = [np.diff(_spin(_matrices(m[b])), axis=0) for m in given]
+        whole = [_matrices(m[b]) for m in given]
+        if parents is not None:
+            whole = [rotations.to_global(m, parents) for m in whole]
+        change = [np.diff(_spin(m), axis=0) for m in whole]
         out[b.start : b.stop - 2] = np.rad2deg(
             _arrays.lengths(change[0] - (change[1] if len(change) > 1 else 0.0))
         )

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from steadypose.refine._refiner import Refiner
+from steadypose.refine.butterworth import Butterworth
 from steadypose.refine.filters import METHODS, Filter, make_filter
+from steadypose.refine.gcv import CrossValidated
 from steadypose.refine.network import Network, SmoothNet
+from steadypose.refine.one_euro import OneEuro
 from steadypose.refine.refinenet import RefineNet
 from steadypose.refine.tune import Tuning, tune
 from steadypose.sequence import BodyMotion, PoseSequence
@@ -20,7 +23,7 @@ __all__ = ["METHODS", "Filter", "Refiner", "Tuning", "make_filter", "make_refine
 AnyMotion = TypeVar("AnyMotion", bound=PoseSequence | BodyMotion)
 
 # They stand on filters.py, so they join its table here.
-METHODS |= {f.name: f for f in (RefineNet, Network, SmoothNet)}
+METHODS |= {f.name: f for f in (Butterworth, OneEuro, CrossValidated, RefineNet, Network, SmoothNet)}
 
 # The last stage of the pipeline used when no method is named, after swaps, outliers and gaps;
 # experiments/refine_weights says why this one. Everything that speaks of the default reads it here.
@@ -82,7 +85,7 @@ def refine(
         Put exchanged left and right limbs back before smoothing. Default: only when no method is named.
     confidence
         Let confidence weigh samples, for the methods that can (moving_average, gaussian, savgol, kalman,
-        adaptive, refinenet, network, smoothnet).
+        adaptive, gcv, refinenet, network, smoothnet).
     **parameters
         Of the method, in seconds or hertz; see its class. ``weights`` of network: one by name, or an
         ONNX file of ``steadypose export``.

@@ -12,7 +12,7 @@ from steadypose import rotations
 from steadypose._timed import complete
 from steadypose.errors import DataError
 from steadypose.refine._segments import Bools, Floats, Segments, Values, fill_gaps, find_segments
-from steadypose.refine._size import body_size
+from steadypose.refine._size import body_size, size_so_far
 from steadypose.refine.filters import Filter, Gaussian, Indices, Slerp
 from steadypose.refine.outliers import find_outliers, find_switches
 from steadypose.refine.swaps import repair_swaps
@@ -84,11 +84,14 @@ class Refiner:
         values = x.reshape(frames, persons * keypoints, dims)
         seen = complete(x)
         confidence = None if seq.confidence is None else seq.confidence.reshape(frames, -1)
-        # Another body under the same name is a cut, whatever the method.
-        bodies = body_size(x, seen)
-        switches = find_switches(x, seq.times, seen, bodies)
-        cuts = np.repeat(switches, keypoints, axis=1) if switches.any() else None
+        bodies, cuts = body_size(x, seen), None
         valid, size = seen.reshape(frames, -1), np.repeat(bodies, keypoints)
+        sizes: Floats = size
+        if self.filter.causal:  # it must not know what is to come: neither a size nor that a body stays
+            sizes = np.repeat(size_so_far(x, seen), keypoints, axis=1)
+        else:  # another body under the same name is a cut, whatever the method
+            switches = find_switches(x, seq.times, seen, bodies)
+            cuts = np.repeat(switches, keypoints, axis=1) if switches.any() else None
         person = np.repeat(np.arange(persons), keypoints)
         doubted = None
         if self.outliers:
@@ -103,7 +106,7 @@ class Refiner:
                 del inside
             del slips  # a million frames of masks add up
         segments = find_segments(valid, seq.times, self.max_gap, cuts)
-        out, filled = self._curves(values, valid, confidence, seq.times, size, person, segments, doubted)
+        out, filled = self._curves(values, valid, confidence, seq.times, sizes, person, segments, doubted)
         counts["keypoints filled"] = int(filled.sum())
         note = "; ".join(
             [f"refine: {self.describe()}, max_gap={self.max_gap:g}"]
@@ -167,8 +170,9 @@ class Refiner:
         out = np.full(values.shape, np.nan, np.float32)
         for frames, curves in segments.groups():
             w = None if weights is None else weights[frames][:, curves]
+            own = size[curves] if size.ndim == 1 else size[frames][:, curves]
             out[frames, curves] = self.filter.smooth(
-                values[frames][:, curves], w, times[frames], size[curves], person[curves]
+                values[frames][:, curves], w, times[frames], own, person[curves]
             )
         return out, filled
 

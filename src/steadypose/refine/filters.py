@@ -13,7 +13,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field, fields
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +20,6 @@ import numpy.typing as npt
 
 from steadypose import rotations
 from steadypose.errors import DataError
-from steadypose.refine._blocks import walk_in_blocks
 from steadypose.refine._kalman import adaptive_spline, smoothing_spline
 from steadypose.refine._regression import boxcar, gaussian4, local_polynomial
 from steadypose.refine._rolling import rolling_median, rolling_medoid, window_span
@@ -109,6 +107,7 @@ class Filter(ABC):
             Seconds.
         size : ndarray, shape (curves,)
             Size of the body each curve belongs to, in the units of ``values``; for thresholds on speed.
+            Causal filters are given it as seen so far, shape (frames, curves).
         person : ndarray of int, shape (curves,), optional
             Whose curve each is; None: all of one body.
         """
@@ -211,126 +210,6 @@ class Median(Filter):
 
 
 @dataclass(frozen=True)
-class Butterworth(Filter):
-    """Low-pass run forwards and backwards: no lag, −3 dB at ``cutoff`` after both passes.
-
-    The single pass is designed at a higher cutoff, tan(π·single) = tan(π·cutoff) · (√2 − 1)^(−1 / 2·order)
-    with both per frame, so that the double pass has the one asked for (Winter, Biomechanics and Motor
-    Control of Human Movement, section 3.4). Uneven time stamps are resampled to the median rate and back. A
-    cutoff at or above half of a recording's frame rate is an error, as in SciPy.
-    """
-
-    name: ClassVar[str] = "butterworth"
-    cutoff: float = _parameter(6.0, 0.2, 14.0, "Hz", "half-power frequency")
-    order: int = _parameter(2, 1, 4, "", "order of one pass")
-
-    def check_rate(self, fps: float) -> None:
-        """See :meth:`Filter.check_rate`."""
-        if self.cutoff >= fps / 2 * (1 - 1e-9):
-            raise DataError(
-                f"butterworth: expected cutoff below {fps / 2:.6g} Hz, half of this recording's "
-                f"{fps:.6g} fps, found {self.cutoff:g} Hz"
-            )
-
-    def smooth(
-        self,
-        values: Values,
-        weights: Values | None,
-        times: Floats,
-        size: Floats,
-        person: Indices | None = None,
-    ) -> Values:
-        """See :meth:`Filter.smooth`; weights do not apply."""
-        frames = len(times)
-        if frames < 3:
-            return values.copy()
-        step = float(np.median(np.diff(times)))
-        if self.cutoff * step >= 0.5:  # a stretch slower than its recording: nothing to remove
-            return values.copy()
-        warped = np.tan(np.pi * self.cutoff * step) * (2**0.5 - 1) ** (-1 / (2 * self.order))
-        single = float(np.arctan(warped) / (np.pi * step))
-        from scipy.signal import butter, sosfilt, sosfilt_zi
-
-        sos = butter(int(self.order), single, fs=1 / step, output="sos")
-        zi = sosfilt_zi(sos)[:, :, None]
-        even = np.ptp(np.diff(times)) <= 1e-3 * step
-        grid = times if even else np.linspace(times[0], times[-1], round((times[-1] - times[0]) / step) + 1)
-        # Ends are continued by point reflection about a fitted line, not about the last noisy sample.
-        pad = min(len(grid) - 1, int(np.ceil(1.5 / (self.cutoff * step))))
-        line = partial(
-            local_polynomial,
-            weights=None,
-            kernel=boxcar,
-            radius=0.25 / self.cutoff,
-            degree=1,
-            full_window=True,
-        )
-        first = line(values[: pad + 1], times=times[: pad + 1])[0].ravel()
-        last = line(values[-pad - 1 :], times=times[-pad - 1 :])[-1].ravel()
-        flat = values.reshape(frames, -1)
-        out = np.empty_like(flat)
-        width = max(1, (1 << 22) // len(grid))  # columns at a time: temporaries stay below 100 MB
-        for c in range(0, flat.shape[1], width):
-            x: Floats = flat[:, c : c + width].astype(np.float64)
-            x = x if even else _resample(x, times, grid)
-            head = 2 * first[c : c + width] - x[pad:0:-1]
-            tail = 2 * last[c : c + width] - x[-2 : -pad - 2 : -1]
-            x = np.concatenate([head, x, tail])
-            for _ in range(2):
-                x = sosfilt(sos, x, axis=0, zi=zi * x[0])[0][::-1]
-            x = x[pad : pad + len(grid)]
-            out[:, c : c + width] = x if even else _resample(x, grid, times)
-        return out.reshape(values.shape)
-
-
-@dataclass(frozen=True)
-class OneEuro(Filter):
-    """Causal low-pass whose cutoff rises with speed (Casiez, Roussel and Vogel, CHI 2012, algorithm 1).
-
-    Uses past frames only (latency 0), so it lags: choose it for live use. Speed is that of the whole
-    keypoint, measured in body sizes per second (radians per second for rotations), so that pixels and
-    metres behave alike.
-    """
-
-    name: ClassVar[str] = "one_euro"
-    causal: ClassVar[bool] = True
-    min_cutoff: float = _parameter(1.0, 1e-4, 10.0, "Hz", "cutoff at rest")
-    beta: float = _parameter(10.0, 0.01, 100.0, "", "rise of the cutoff in hertz per body size per second")
-    derivative_cutoff: float = _parameter(1.0, 0.1, 10.0, "Hz", "cutoff of the speed estimate")
-
-    def smooth(
-        self,
-        values: Values,
-        weights: Values | None,
-        times: Floats,
-        size: Floats,
-        person: Indices | None = None,
-    ) -> Values:
-        """See :meth:`Filter.smooth`; weights do not apply."""
-        if len(times) == 1:
-            return values.copy()
-
-        def walk(x: Floats, w: Floats | None, t: Floats) -> Floats:
-            rate = 2 * np.pi * np.diff(t, axis=0)[:, :, None]  # (steps, blocks, 1)
-            slow = 1 - 1 / (1 + rate * self.derivative_cutoff)
-            per_step = 1 / (np.diff(t, axis=0)[:, :, None] * size)
-            speed = np.zeros_like(x[0])
-            out = np.empty_like(x)
-            out[0] = x[0]
-            for i in range(1, len(x)):
-                off = x[i] - out[i - 1]
-                speed += slow[i - 1][..., None] * (off * per_step[i - 1][..., None] - speed)
-                pace = np.sqrt(np.einsum("ncd,ncd->nc", speed, speed))
-                cut = rate[i - 1] * (self.min_cutoff + self.beta * pace)
-                out[i] = out[i - 1] + (cut / (1 + cut))[..., None] * off
-            return out
-
-        slowest = 2 * np.pi * min(self.min_cutoff, self.derivative_cutoff) * float(np.median(np.diff(times)))
-        memory = int(np.ceil(18 * (1 + 1 / slowest)))  # e^-18 is below single precision
-        return walk_in_blocks(values, None, times, memory, walk)
-
-
-@dataclass(frozen=True)
 class Kalman(Filter):
     """Kalman filter and Rauch–Tung–Striebel smoother of a constant-velocity body with white acceleration.
 
@@ -422,8 +301,7 @@ class Slerp(Filter):
 
 
 METHODS: dict[str, type[Filter]] = {
-    f.name: f
-    for f in (MovingAverage, Median, Gaussian, SavitzkyGolay, Butterworth, OneEuro, Kalman, Adaptive, Slerp)
+    f.name: f for f in (MovingAverage, Median, Gaussian, SavitzkyGolay, Kalman, Adaptive, Slerp)
 }
 
 
@@ -455,11 +333,3 @@ def make_filter(method: str, **parameters: Any) -> Filter:
             raise DataError(f"{method}: expected parameters among {', '.join(known)}, found {name!r}")
     make: Callable[..., Filter] = kind
     return make(**parameters)
-
-
-def _resample(x: Floats, old: Floats, new: Floats) -> Floats:
-    """Linear interpolation of all columns at once."""
-    at = np.clip(np.searchsorted(old, new, side="right") - 1, 0, len(old) - 2)
-    u = ((new - old[at]) / (old[at + 1] - old[at]))[:, None]
-    result: Floats = x[at] * (1 - u) + x[at + 1] * u
-    return result

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steadypose import rotations
+from steadypose import metrics, rotations
 from steadypose.report import _pack, signals
 from steadypose.report._truth import MILLIMETRES, truth_like
 from steadypose.sequence import BodyMotion, Floats, Motion, PoseSequence
@@ -118,6 +118,11 @@ class Stream:
         return signals.changes(*self.layers[:2])
 
     @cached_property
+    def changes(self) -> metrics.Changes:
+        """What was kept and what was taken away."""
+        return metrics.compare(self.before, self.after)
+
+    @cached_property
     def size(self) -> tuple[float, float] | None:
         """Width and height of the image in pixels, where the file says them."""
         return image_size(self.before)
@@ -152,6 +157,7 @@ class Stream:
             "sides": [_side(n) for n in keypoints],
             "edges": before.skeleton.edges,
             "trail": self.first_keypoint(),
+            "fastest": self._fastest_data(),
             "times": _pack.pack_times(before.times[shown]),
             "figure": self._figure_data(plan),
             "channels": {"names": names, "layers": [_pack.pack(a[shown], plan.exact) for a in arrays]},
@@ -212,6 +218,17 @@ class Stream:
         mean = [np.linalg.norm(v, axis=-1) for v in signals.from_mean(self.layers)]
         arrays = [np.stack(pair, axis=-1) for pair in zip(first, mean, strict=True)]
         return ["angle from the first frame", "angle from the mean"], arrays
+
+    def _fastest_data(self) -> dict[str, Any] | None:
+        """Where the fastest movement is: its curve is shown first, at its time."""
+        found = self.changes
+        if not found.keypoint:
+            return None
+        return {
+            "person": self.before.persons.index(found.person),
+            "keypoint": self.before.skeleton.keypoints.index(found.keypoint),
+            "time": found.time,
+        }
 
     def _acceleration_data(self) -> dict[str, Any]:
         times, lines = self.before.times, self.accelerations

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Literal
 
 import numpy as np
 
+from steadypose.metrics._changes import percentage
 from steadypose.report import signals
 from steadypose.report._stream import Stream
 from steadypose.report.table import Row, number
-from steadypose.sequence import BodyMotion, Floats, PoseSequence
+from steadypose.sequence import BodyMotion, PoseSequence
 
 CUTOFF = (
     6.0  # Hz; deliberate human motion is nearly all below (Winter, Biomechanics and Motor Control, ch. 3)
 )
+
+WELL_KEPT, ILL_KEPT = 0.95, 0.85  # of the fastest movement: what is judged good, and bad
 
 
 def facts(stream: Stream) -> list[tuple[str, str]]:
@@ -49,21 +54,72 @@ def method(stream: Stream) -> tuple[str, ...]:
     return new[len(old) :] if new[: len(old)] == old else new
 
 
-def steadier(stream: Stream) -> tuple[str, str, str]:
-    """The headline: change of the mean acceleration in percent, what it means, and better, worse or same."""
-    before, after = (_mean(a) for a in stream.accelerations[:2])
+@dataclass(frozen=True)
+class Merit:
+    """One figure of the headline.
+
+    Parameters
+    ----------
+    figure
+        The number, with its unit.
+    text
+        What it means; it reads on from the number.
+    verdict
+        How it is to be judged.
+    """
+
+    figure: str
+    text: str
+    verdict: Literal["better", "worse", "same"] = "same"
+
+
+def headline(stream: Stream) -> tuple[Merit, Merit, Merit]:
+    """What was kept, what was taken away, and how steady it is now: none of them means much alone."""
+    return _kept(stream), _moved(stream), _steadier(stream)
+
+
+def _kept(stream: Stream) -> Merit:
+    found = stream.changes
+    if not np.isfinite(found.peak_speed_ratio):
+        return Merit("–", "No movement stands above the noise: there is nothing fast to keep.")
+    least = float(np.nanmin([found.peak_speed_ratio, found.gain]))
+    verdict: Literal["better", "worse", "same"] = (
+        "better" if least >= WELL_KEPT else "worse" if least < ILL_KEPT else "same"
+    )
+    who = f" of person {found.person}" if len(stream.before.persons) > 1 else ""
+    what = f"keypoint {found.keypoint}" if found.keypoint.isdigit() else found.keypoint
+    reach = f", and {percentage(found.gain)} of its reach" if np.isfinite(found.gain) else ""
+    text = (
+        f"of the fastest movement's speed is kept{reach} "
+        f"({what}{who} at {found.time:.2f} s, {found.how_fast})."
+    )
+    return Merit(percentage(found.peak_speed_ratio), text, verdict)
+
+
+def _moved(stream: Stream) -> Merit:
+    moved, rotated = stream.changes.moved, isinstance(stream.before, BodyMotion)
+    if not np.isfinite(moved):
+        return Merit("–", "No point is there both before and after.")
+    what = "joints were turned" if rotated else "points were moved"
+    figure = f"{number(float(f'{moved:.3g}'))} {stream.unit}".replace(" °", "°")
+    return Merit(figure, f"is how far {what} (root mean square), of those that were seen and not replaced.")
+
+
+def _steadier(stream: Stream) -> Merit:
+    """Change of the mean acceleration in percent."""
+    before, after = stream.changes.accel_before, stream.changes.accel_after
     unit = f"{stream.unit}/frame²"
-    if not np.isfinite(before):
-        return "–", "No three frames in a row show a point: how steady it is cannot be measured.", "same"
+    if not np.isfinite([before, after]).all():
+        return Merit("–", "No three frames in a row show a point: how steady it is cannot be measured.")
     if before == 0:
-        return "0 %", "The recording does not move at all: there was nothing to make steadier.", "same"
+        return Merit("0 %", "The recording does not move at all: there was nothing to make steadier.")
     change = 100 * (after / before - 1)
     if abs(change) < 0.05:
-        return "0 %", f"Jitter is unchanged: mean acceleration {number(before)} {unit}.", "same"
-    word, verdict = ("less", "better") if change < 0 else ("more", "worse")
-    went = f"went from {number(before)} to {number(after)} {unit}"
-    text = f"{word} jitter: mean acceleration {went}, on the points that both have."
-    return f"{_fraction(abs(change))} %", text, verdict
+        return Merit("0 %", f"Jitter is unchanged: mean acceleration {number(before)} {unit}.")
+    word = "less" if change < 0 else "more"
+    text = f"{word} jitter: mean acceleration went from {number(before)} to {number(after)} {unit}."
+    text = text.replace(" °", "°")
+    return Merit(f"{_fraction(abs(change))} %", text, "better" if change < 0 else "worse")
 
 
 def sentences(stream: Stream, rows: Sequence[Row] = ()) -> list[str]:
@@ -130,8 +186,3 @@ def _fraction(percent: float) -> str:
 
 def _share(count: int, of: int) -> str:
     return f"{count:,} of {of:,} points ({100 * count / max(of, 1):.2g} %)"
-
-
-def _mean(a: Floats) -> float:
-    known = a[np.isfinite(a)]
-    return float(known.mean()) if known.size else float("nan")

@@ -105,7 +105,11 @@ def _tabs(streams: Sequence[Stream]) -> str:
 
 def _summary(index: int, stream: Stream, scores: Sequence[Scores], plan: _pack.Plan, named: bool) -> str:
     measured = [row for _, before, after in scores for row in rows(before, after)]
-    figure, sentence, verdict = _words.steadier(stream)
+    merits = "".join(
+        f'<div><p class="figure-of-merit {m.verdict}">{escape(m.figure)}</p>'
+        f'<p class="lead">{escape(m.text)}</p></div>'
+        for m in _words.headline(stream)
+    )
     found = "".join(f"<li>{escape(s)}</li>" for s in _words.sentences(stream, measured))
     facts = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _words.facts(stream))
     name = f'<h2 class="name">{escape(stream.name)}</h2>' if named else ""
@@ -113,9 +117,8 @@ def _summary(index: int, stream: Stream, scores: Sequence[Scores], plan: _pack.P
     notice = f'<p class="notice" id="note-{index}">{escape(note)}</p>' if note else ""
     return (
         f'<div data-stream="{index}"><div class="headline">{name}'
-        f'<div><p class="figure-of-merit {verdict}">{escape(figure)}</p>'
-        f'<p class="lead">{escape(sentence)}</p>'
-        f'<ul class="findings">{found}</ul></div><dl class="facts">{facts}</dl></div>{notice}</div>'
+        f'<div class="merits">{merits}</div>'
+        f'<ul class="findings">{found}</ul><dl class="facts">{facts}</dl></div>{notice}</div>'
     )
 
 

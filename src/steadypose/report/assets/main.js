@@ -95,10 +95,12 @@ function chooseStream(index) {
   const raw = JSON.parse(byId("data-" + index).textContent);
   stream = new Stream(raw);
   const trail = raw.trail;
+  const fastest = raw.fastest; // what is at stake is shown first: the fastest movement, and what was moved most
   const everyone = stream.persons.map((_, i) => [i, stream.personName(i)]);
   Object.assign(state, {
-    frame: openingFrame(), person: -1, trail, visible: stream.layers.map(() => true), up: raw.figure ? raw.figure.up : "+y",
-    curvePerson: stream.P ? busiest() : -1, keypoints: [trail], channels: stream.channels.names.map((_, i) => i),
+    frame: fastest ? stream.frameAt(fastest.time) : openingFrame(), person: -1, trail, visible: stream.layers.map(() => true), up: raw.figure ? raw.figure.up : "+y",
+    curvePerson: fastest ? fastest.person : stream.P ? busiest() : -1,
+    keypoints: fastest ? [...new Set([fastest.keypoint, trail])] : [trail], channels: stream.channels.names.map((_, i) => i),
     window: null, follow: false,
   });
   figure.show(stream);
