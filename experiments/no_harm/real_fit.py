@@ -1,0 +1,159 @@
+"""What stands between an estimator's joints and a truth's: axes, clocks, cameras, where on the body a joint is.
+
+Everything is fitted once, to the raw input; refined versions are judged by the same truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.optimize import OptimizeResult, least_squares
+
+from steadypose.rotations import from_axis_angle, from_euler, to_axis_angle
+
+CLOCK = 0.15  # seconds that clocks may differ by
+STEP = 0.01
+YAWS = (0.0, 90.0, 180.0, 270.0)  # degrees: where a camera may stand, to begin with
+START = (0.0, 0.0, 3.0, 0.8, 1.0, 0.0)  # place (m), focal length (image heights), pace, clock (s)
+PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+LIMBS = tuple(f"{side}_{part}" for part in PARTS for side in ("left", "right"))
+HIPS = (LIMBS.index("left_hip"), LIMBS.index("right_hip"))
+SHOULDERS = (LIMBS.index("left_shoulder"), LIMBS.index("right_shoulder"))
+
+
+def curve(times: np.ndarray, x: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Positions at any time, by a cubic spline; NaN outside of the recording."""
+    spline = CubicSpline(times, x, axis=0, extrapolate=False)
+    return lambda t: np.asarray(spline(t))
+
+
+def rooted(x: np.ndarray) -> np.ndarray:
+    """Limb joints (frames, 12, dims) about the middle of the hips."""
+    return x - x[:, HIPS].mean(axis=1, keepdims=True)
+
+
+def rotation_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The rotation R for which ``a @ R.T`` is nearest to b; (frames, joints, 3) each, NaN left out."""
+    good = np.isfinite(a).all(axis=-1) & np.isfinite(b).all(axis=-1)
+    u, _, v = np.linalg.svd(b[good].T @ a[good])
+    return (u * [1, 1, np.sign(np.linalg.det(u @ v))]) @ v
+
+
+def clock_and_axes(
+    times: np.ndarray, x: np.ndarray, truth: Callable[[np.ndarray], np.ndarray]
+) -> tuple[float, np.ndarray]:
+    """How many seconds the truth's clock is ahead, and the rotation from its axes to those of x.
+
+    The shift at which what varies of the error about constant offsets is least.
+    """
+
+    def error(shift: float) -> tuple[float, np.ndarray]:
+        y = rooted(truth(times + shift))
+        turn = rotation_between(y, rooted(x))
+        off = rooted(x) - y @ turn.T
+        off = off - np.nanmedian(off, axis=0)
+        return float(np.nanmean(np.linalg.norm(off, axis=-1))), turn
+
+    shifts = np.arange(-CLOCK, CLOCK + STEP / 2, STEP)
+    best = float(shifts[np.argmin([error(s)[0] for s in shifts])])
+    return best, error(best)[1]
+
+
+class Camera:
+    """A pinhole camera without distortion whose numbers are fitted: turn, place, focal length, clock."""
+
+    def __init__(self, numbers: np.ndarray, size: tuple[float, float], about: np.ndarray) -> None:
+        self.rotation = from_axis_angle(numbers[:3])
+        self.place, self.focal = numbers[3:6], numbers[6] * size[1]
+        self.stretch, self.shift = numbers[7], numbers[8]
+        self.size, self.about = np.asarray(size), about
+
+    def to_camera(self, world: np.ndarray) -> np.ndarray:
+        """Points in the camera's axes: x right, y down, z away."""
+        return (world - self.about) @ self.rotation.T + self.place
+
+    def project(self, world: np.ndarray) -> np.ndarray:
+        """Pixels."""
+        p = self.to_camera(world)
+        return p[..., :2] / p[..., 2:] * self.focal + self.size / 2
+
+    def when(self, times: np.ndarray) -> np.ndarray:
+        """The truth's time of the camera's times."""
+        return times[0] + (times - times[0]) * self.stretch + self.shift
+
+
+def fit_camera(
+    times: np.ndarray,
+    pixels: np.ndarray,
+    truth: Callable[[np.ndarray], np.ndarray],
+    size: tuple[float, float],
+    start: np.ndarray,
+    *,
+    pace: bool = False,
+) -> Camera:
+    """The camera in whose image a truth's joints are where a detector saw them.
+
+    Parameters
+    ----------
+    times : ndarray, shape (frames,)
+        Seconds, of the images.
+    pixels : ndarray, shape (frames, joints, 2)
+    truth : callable
+        Time in seconds → (frames, joints, 3), metres; NaN outside.
+    size
+        Width and height of the image.
+    start : ndarray, shape (3, 3)
+        The truth's axes in the camera's, up to a turn about the truth's second axis.
+    pace
+        Whether the clocks' pace may differ too.
+    """
+    inside = times[np.isfinite(truth(times)).all(axis=(1, 2))]
+    about = truth(inside).mean(axis=(0, 1))
+    good = np.isfinite(pixels).all(axis=-1)[..., None]
+
+    def residuals(numbers: np.ndarray) -> np.ndarray:
+        camera = Camera(numbers, size, about)
+        # Held at its ends: a truth that is missing there would draw the clock outwards.
+        there = truth(np.clip(camera.when(times), inside[0], inside[-1]))
+        return np.where(good, camera.project(there) - pixels, 0.0).ravel()
+
+    scale = np.array([0.1, 0.1, 0.1, 0.1, 0.1, 0.3, 0.1, 0.01 if pace else 1e-9, 0.05])
+
+    def solved(numbers: np.ndarray, rounds: int) -> OptimizeResult:
+        return least_squares(
+            residuals, numbers, loss="huber", f_scale=0.01 * size[1], x_scale=scale, max_nfev=rounds
+        )
+
+    turns = [to_axis_angle(start @ from_euler([0.0, yaw, 0.0], "XYZ")) for yaw in YAWS]
+    first = min((solved(np.r_[t, START], 25) for t in turns), key=lambda s: s.cost)
+    # The clock comes in last: far from the right turn it would run away.
+    clocks = [solved(np.r_[first.x[:8], shift], 60) for shift in (-0.06, 0.0, 0.06)]
+    return Camera(min(clocks, key=lambda s: s.cost).x, size, about)
+
+
+def with_offsets(x: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """The truth with every joint moved by a constant offset in the body, the median one to the raw input.
+
+    Estimators put a hip or a wrist elsewhere on the body than a marker model does; about such offsets error
+    says more of what refinement can change. In 3D they are constant in the axes of the trunk and relative to
+    the middle of the hips, in 2D in body sizes along the image's axes.
+    """
+    if x.shape[-1] == 3:
+        axes = trunk_axes(truth)
+        off = np.einsum("tji,tnj->tni", axes, rooted(x) - rooted(truth))
+        constant = np.nanmedian(off, axis=0)
+        return truth + np.einsum("tij,nj->tni", axes, constant)
+    spread = np.linalg.norm(truth - np.nanmean(truth, axis=1, keepdims=True), axis=-1)
+    size = np.nanmean(spread, axis=1)[:, None, None]
+    return truth + size * np.nanmedian((x - truth) / size, axis=0)
+
+
+def trunk_axes(x: np.ndarray) -> np.ndarray:
+    """Axes of the trunk as columns (frames, 3, 3): to the left, up, ahead."""
+    left = x[:, HIPS[0]] - x[:, HIPS[1]]
+    up = x[:, SHOULDERS].mean(axis=1) - x[:, HIPS].mean(axis=1)
+    ahead = np.cross(left, up)
+    axes = np.stack([left, np.cross(ahead, left), ahead], axis=-1)
+    return axes / np.linalg.norm(axes, axis=1, keepdims=True)
