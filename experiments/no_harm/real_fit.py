@@ -1,4 +1,4 @@
-"""What stands between an estimator's joints and a truth's: axes, clocks, cameras, where on the body a joint is.
+"""What stands between the joints of an estimator and of a truth: axes, clocks, cameras, offsets on the body.
 
 Everything is fitted once, to the raw input; refined versions are judged by the same truth.
 """

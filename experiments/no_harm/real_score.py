@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
+from real_data import Data
 from real_fit import LIMBS
+from real_rotations import flexion_of_rotations
 from real_streams import Stream
 from scipy.signal import find_peaks
 
 from steadypose import metrics
-from steadypose.sequence import BodyMotion, PoseSequence
 
-AnyMotion = TypeVar("AnyMotion", PoseSequence, BodyMotion)
-Refine = Callable[[AnyMotion], AnyMotion]
+Refine = Callable[[Any], Any]  # a PoseSequence or a BodyMotion to the same
 Scores = dict[str, float]
 
 BENT = 40.0  # degrees: a knee's peak is above this
@@ -48,66 +47,58 @@ def scores(stream: Stream, refine: Refine | None) -> Scores:
     }
 
 
+def knees(data: Data, refine: Refine | None) -> dict[str, dict[str, list[float]]]:
+    """Flexion of the knees at the truth's peaks in real walking, degrees: input, output, truth.
+
+    From MediaPipe's landmarks in metres, refined as positions, and from rotations, refined as such.
+    """
+    found = {}
+    for s in data.streams:
+        if s.name in data.walks and s.family == "MediaPipe 3D":
+            before = flexion(s.measured(s.raw))
+            after = before if refine is None else flexion(s.measured(refine(s.raw)))
+            found[f"{s.name}, positions"] = _at_peaks(s.raw.times, before, after, flexion(s.truth))
+    for name, (body, truth) in data.walks.items():
+        before = flexion_of_rotations(body)
+        after = before if refine is None else flexion_of_rotations(refine(body))
+        found[f"{name}, rotations"] = _at_peaks(body.times, before, after, flexion(truth))
+    return found
+
+
 def flexion(x: np.ndarray) -> np.ndarray:
     """Flexion of both knees from limb joints (frames, 12, 3); (frames, 2), degrees, 0 when straight."""
     angles = []
     for side in ("left", "right"):
         hip, knee, ankle = (x[:, LIMBS.index(f"{side}_{part}")] for part in ("hip", "knee", "ankle"))
-        angles.append(_angle(knee - hip, ankle - knee))
+        thigh, shank = knee - hip, ankle - knee
+        across = np.linalg.norm(np.cross(thigh, shank), axis=-1)
+        angles.append(np.degrees(np.arctan2(across, np.einsum("td,td->t", thigh, shank))))
     return np.stack(angles, axis=1)
-
-
-def flexion_of_rotations(motion: BodyMotion) -> np.ndarray:
-    """The same of a body: the angle between the long axes of thigh and shank."""
-    names = motion.skeleton.keypoints
-    down = np.array([0.0, -1.0, 0.0])
-    shanks = [motion.rotations[:, 0, names.index(f"{side}_tibia")] for side in ("left", "right")]
-    return np.stack([_angle(np.broadcast_to(down, (len(r), 3)), r @ down) for r in shanks], axis=1)
 
 
 def peaks(times: np.ndarray, truth: np.ndarray) -> list[tuple[int, int]]:
     """Frame and knee of the truth's peaks; truth (frames, 2), degrees."""
     step = float(np.median(np.diff(times)))
+    room = AROUND / step
     found = []
     for side in range(2):
         y = np.where(np.isfinite(truth[:, side]), truth[:, side], -1.0)
         tops, _ = find_peaks(y, height=BENT, prominence=BENT / 2, distance=max(1, round(0.4 / step)))
-        room = AROUND / step
         found += [(int(t), side) for t in tops if room <= t < len(y) - room]
     return found
 
 
-def at_peaks(times: np.ndarray, angles: np.ndarray, where: Iterable[tuple[int, int]]) -> list[float]:
-    """Mean flexion around each peak."""
-    near = [np.abs(times - times[t]) <= AROUND + 1e-9 for t, _ in where]
-    return [float(np.nanmean(angles[n, side])) for n, (_, side) in zip(near, where, strict=True)]
-
-
-def mean_of(
-    rows: Mapping[str, Scores], families: Mapping[str, str], over: Mapping[str, Scores], what: str
-) -> float:
-    """Geometric mean over families of geometric means over streams of a score over another's."""
-    logs: dict[str, list[float]] = {}
-    for name, row in rows.items():
-        logs.setdefault(families[name], []).append(math.log(row[what] / over[name][what]))
-    return math.exp(float(np.mean([np.mean(v) for v in logs.values()])))
-
-
-def least(front: np.ndarray, allowed: float) -> float:
-    """The lowest second score that settings of a method reach with a first score of at most ``allowed``.
-
-    front : (settings, 2) both scores in the order of their parameter; between neighbours their logarithms are
-    interpolated. NaN where no setting has so low a first score.
-    """
-    x = np.log(front)
-    share = np.linspace(0.0, 1.0, 101)[:, None, None]
-    first, second = np.moveaxis(x[:-1] + share * np.diff(x, axis=0), -1, 0)
-    there = first <= np.log(allowed) + 1e-9
-    return float(np.exp(second[there].min())) if there.any() else float("nan")
-
-
-def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def around(times: np.ndarray, angles: np.ndarray, where: Iterable[tuple[int, int]]) -> list[float]:
+    """Mean of an angle near every peak."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        dot = np.einsum("td,td->t", a, b)
-        return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), dot))
+        warnings.simplefilter("ignore", RuntimeWarning)  # a knee that is nowhere seen there
+        near = [(np.abs(times - times[t]) <= AROUND + 1e-9, side) for t, side in where]
+        return [round(float(np.nanmean(angles[frames, side])), 2) for frames, side in near]
+
+
+def _at_peaks(
+    times: np.ndarray, before: np.ndarray, after: np.ndarray, truth: np.ndarray
+) -> dict[str, list[float]]:
+    where = peaks(times, truth)
+    named = {"input": before, "output": after, "truth": truth}
+    return {word: around(times, angles, where) for word, angles in named.items()}
