@@ -1,4 +1,4 @@
-"""Methods against each other on real streams: means, and the front of error against Accel of Kalman smoothers."""
+"""Methods against each other on real streams: means, and Kalman smoothers' front of error against Accel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from real_score import Scores
 
 Rows = Mapping[str, Scores]  # by stream
-SHORT = ("mpjpe", "offset_free", "accel")
+COMPARED = ("mpjpe", "offset_free", "accel")
 ERRORS = ("mpjpe", "offset_free")
 KINDS = ("plain", "cleaned")
 MODELS = {"velocity": 2, "acceleration": 3}
@@ -49,7 +49,7 @@ def compared(rows: Rows, stored: Mapping[str, Rows], families: Mapping[str, str]
     known = {word: label for word, label in (("input", "input"), ("before", BEFORE)) if label in stored}
     found: dict[str, Any] = {
         "mean": {
-            word: {m: mean_of(rows, stored[label], m, families) for m in SHORT}
+            word: {m: mean_of(rows, stored[label], m, families) for m in COMPARED}
             for word, label in known.items()
         }
     }
@@ -75,7 +75,7 @@ def points(settings: Iterable[Rows], given: Rows, error: str, families: Mapping[
 def _against_kalman(
     rows: Rows, stored: Mapping[str, Rows], kind: str, error: str, families: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Accel over the least of Kalman's with at most the same error, and error over the least with its Accel."""
+    """Accel over Kalman's least with at most the same error, and error over its least with that Accel."""
     by_model = sweeps(stored, kind)
     each = {
         name: _ratios(
@@ -96,5 +96,5 @@ def _ratios(fronts: Sequence[np.ndarray], mine: Sequence[float]) -> dict[str, fl
     for what, turned in (("accel", 1), ("error", -1)):
         allowed, value = mine[::turned]
         best = [b for b in (least(front[:, ::turned], allowed) for front in fronts) if math.isfinite(b)]
-        found[what] = value / min(best) if best else None
+        found[what] = float(value / min(best)) if best else None
     return found

@@ -5,8 +5,6 @@ Everything is fitted once, to the raw input; refined versions are judged by the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.optimize import OptimizeResult, least_squares
@@ -16,17 +14,28 @@ from steadypose.rotations import from_axis_angle, from_euler, to_axis_angle
 CLOCK = 0.15  # seconds that clocks may differ by
 STEP = 0.01
 YAWS = (0.0, 90.0, 180.0, 270.0)  # degrees: where a camera may stand, to begin with
-START = (0.0, 0.0, 3.0, 0.8, 1.0, 0.0)  # place (m), focal length (image heights), pace, clock (s)
+START = (0.0, 0.0, 3.0, 0.8, 0.0, 1.0)  # place (m), focal length (image heights), clock (s), pace
+SCALES = (0.1, 0.1, 0.1, 0.1, 0.1, 0.3, 0.1, 0.05, 0.01)  # turn, then as START
 PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 LIMBS = tuple(f"{side}_{part}" for part in PARTS for side in ("left", "right"))
 HIPS = (LIMBS.index("left_hip"), LIMBS.index("right_hip"))
 SHOULDERS = (LIMBS.index("left_shoulder"), LIMBS.index("right_shoulder"))
 
 
-def curve(times: np.ndarray, x: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+class Curve:
     """Positions at any time, by a cubic spline; NaN outside of the recording."""
-    spline = CubicSpline(times, x, axis=0, extrapolate=False)
-    return lambda t: np.asarray(spline(t))
+
+    def __init__(self, times: np.ndarray, x: np.ndarray) -> None:
+        self.ends = float(times[0]), float(times[-1])
+        self._spline = CubicSpline(times, x, axis=0, extrapolate=False)
+
+    def __call__(self, times: np.ndarray) -> np.ndarray:
+        """Positions (frames, joints, dims)."""
+        return np.asarray(self._spline(times))
+
+    def held(self, times: np.ndarray) -> np.ndarray:
+        """The same, outside of the recording as at its end."""
+        return self(np.clip(times, *self.ends))
 
 
 def rooted(x: np.ndarray) -> np.ndarray:
@@ -41,9 +50,7 @@ def rotation_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (u * [1, 1, np.sign(np.linalg.det(u @ v))]) @ v
 
 
-def clock_and_axes(
-    times: np.ndarray, x: np.ndarray, truth: Callable[[np.ndarray], np.ndarray]
-) -> tuple[float, np.ndarray]:
+def clock_and_axes(times: np.ndarray, x: np.ndarray, truth: Curve) -> tuple[float, np.ndarray]:
     """How many seconds the truth's clock is ahead, and the rotation from its axes to those of x.
 
     The shift at which what varies of the error about constant offsets is least.
@@ -62,12 +69,12 @@ def clock_and_axes(
 
 
 class Camera:
-    """A pinhole camera without distortion whose numbers are fitted: turn, place, focal length, clock."""
+    """A pinhole camera without distortion, with its clock: numbers to be fitted, see :data:`SCALES`."""
 
     def __init__(self, numbers: np.ndarray, size: tuple[float, float], about: np.ndarray) -> None:
         self.rotation = from_axis_angle(numbers[:3])
         self.place, self.focal = numbers[3:6], numbers[6] * size[1]
-        self.stretch, self.shift = numbers[7], numbers[8]
+        self.shift, self.pace = numbers[7], numbers[8]
         self.size, self.about = np.asarray(size), about
 
     def to_camera(self, world: np.ndarray) -> np.ndarray:
@@ -81,13 +88,13 @@ class Camera:
 
     def when(self, times: np.ndarray) -> np.ndarray:
         """The truth's time of the camera's times."""
-        return times[0] + (times - times[0]) * self.stretch + self.shift
+        return times[0] + (times - times[0]) * self.pace + self.shift
 
 
 def fit_camera(
     times: np.ndarray,
     pixels: np.ndarray,
-    truth: Callable[[np.ndarray], np.ndarray],
+    truth: Curve,
     size: tuple[float, float],
     start: np.ndarray,
     *,
@@ -100,8 +107,8 @@ def fit_camera(
     times : ndarray, shape (frames,)
         Seconds, of the images.
     pixels : ndarray, shape (frames, joints, 2)
-    truth : callable
-        Time in seconds → (frames, joints, 3), metres; NaN outside.
+    truth
+        Of the joints in metres.
     size
         Width and height of the image.
     start : ndarray, shape (3, 3)
@@ -109,28 +116,29 @@ def fit_camera(
     pace
         Whether the clocks' pace may differ too.
     """
-    inside = times[np.isfinite(truth(times)).all(axis=(1, 2))]
-    about = truth(inside).mean(axis=(0, 1))
+    about = truth.held(times).mean(axis=(0, 1))
     good = np.isfinite(pixels).all(axis=-1)[..., None]
+    count = len(SCALES) - (not pace)
+
+    def camera(numbers: np.ndarray) -> Camera:
+        return Camera(np.r_[numbers, 1.0][: len(SCALES)], size, about)
 
     def residuals(numbers: np.ndarray) -> np.ndarray:
-        camera = Camera(numbers, size, about)
+        made = camera(numbers)
         # Held at its ends: a truth that is missing there would draw the clock outwards.
-        there = truth(np.clip(camera.when(times), inside[0], inside[-1]))
-        return np.where(good, camera.project(there) - pixels, 0.0).ravel()
-
-    scale = np.array([0.1, 0.1, 0.1, 0.1, 0.1, 0.3, 0.1, 0.01 if pace else 1e-9, 0.05])
+        return np.where(good, made.project(truth.held(made.when(times))) - pixels, 0.0).ravel()
 
     def solved(numbers: np.ndarray, rounds: int) -> OptimizeResult:
+        scales = np.array(SCALES[:count])
         return least_squares(
-            residuals, numbers, loss="huber", f_scale=0.01 * size[1], x_scale=scale, max_nfev=rounds
+            residuals, numbers[:count], loss="huber", f_scale=0.01 * size[1], x_scale=scales, max_nfev=rounds
         )
 
     turns = [to_axis_angle(start @ from_euler([0.0, yaw, 0.0], "XYZ")) for yaw in YAWS]
-    first = min((solved(np.r_[t, START], 25) for t in turns), key=lambda s: s.cost)
-    # The clock comes in last: far from the right turn it would run away.
-    clocks = [solved(np.r_[first.x[:8], shift], 60) for shift in (-0.06, 0.0, 0.06)]
-    return Camera(min(clocks, key=lambda s: s.cost).x, size, about)
+    first = min((solved(np.r_[t, START], 25) for t in turns), key=lambda s: s.cost).x
+    # Again from other clocks: far from the right turn the clock may have run away.
+    clocks = [solved(np.r_[first[:7], shift, first[8:]], 100) for shift in (-0.06, 0.0, 0.06)]
+    return camera(min(clocks, key=lambda s: s.cost).x)
 
 
 def with_offsets(x: np.ndarray, truth: np.ndarray) -> np.ndarray:

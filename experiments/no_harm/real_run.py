@@ -13,16 +13,16 @@ In other programs: ``real_run.score_real(refine)``, with a function from a motio
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_compare import CUTOFFS, KINDS, MODELS, SHORT, compared, kalman
+from real_compare import CUTOFFS, KINDS, MODELS, compared, kalman
 from real_data import KEPT, data
 from real_kalman import RauchTungStriebel
 from real_score import Refine, Scores, knees, scores
+from real_store import SHORT, Results
 from real_summary import summarise
 
 import steadypose as sp
@@ -65,7 +65,7 @@ def main() -> None:
             }
         )
     else:
-        summarise(HERE, json.loads(RESULTS.read_text()), data().streams, STRENGTHS)
+        summarise(HERE, Results.read(RESULTS), data().streams, STRENGTHS)
 
 
 def score_real(refine: Refine, label: str = "unnamed", results: Path = RESULTS) -> dict[str, Any]:
@@ -84,9 +84,10 @@ def score_real(refine: Refine, label: str = "unnamed", results: Path = RESULTS) 
     """
     _look(label)
     rows = {s.name: scores(s, refine) for s in data().streams}
-    stored = json.loads(results.read_text())["rows"] if results.exists() else {}
     families = {s.name: s.family for s in data().streams}
-    return {"streams": rows, "knees": knees(data(), refine)} | compared(rows, stored, families)
+    return {"streams": rows, "knees": knees(data(), refine)} | compared(
+        rows, Results.read(results).rows, families
+    )
 
 
 def network(weights: str | None, strength: float = 1.0, *, alone: bool = False) -> Refine:
@@ -120,22 +121,16 @@ def _method(method: str, settings: Mapping[str, float], *, clean: bool = False) 
 
 
 def _keep(methods: Mapping[str, tuple[Refine | None, bool]]) -> None:
-    """Add rows to the results; settings that only draw a line are kept in short."""
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"rows": {}, "knees": {}}
+    """Add rows to the results; of settings that only draw a line less is kept."""
+    results = Results.read(RESULTS)
     for label, (refine, whole) in methods.items():
-        keep = None if whole else (*SHORT, "change")
-        results["rows"][label] = {s.name: _rounded(scores(s, refine), keep) for s in data().streams}
+        rows = {s.name: scores(s, refine) for s in data().streams}
         if whole:
-            results["knees"][label] = knees(data(), refine)
-    lines = [
-        f'"{part}": {{\n' + ",\n".join(f" {json.dumps(k)}: {json.dumps(v)}" for k, v in rows.items()) + "\n}"
-        for part, rows in results.items()
-    ]
-    RESULTS.write_text("{" + ",\n".join(lines) + "}\n")
-
-
-def _rounded(row: Scores, keep: tuple[str, ...] | None) -> Scores:
-    return {m: float(f"{v:.5g}") for m, v in row.items() if keep is None or m in keep}
+            results.knees[label] = knees(data(), refine)
+        else:
+            rows = {name: {m: row[m] for m in SHORT} for name, row in rows.items()}
+        results.rows[label] = rows
+    results.write(RESULTS)
 
 
 def _look(label: str) -> None:
@@ -147,7 +142,7 @@ def _print(found: dict[str, Any]) -> None:
     families: dict[str, list[Scores]] = {}
     for s in data().streams:
         families.setdefault(s.family, []).append(found["streams"][s.name])
-    shown = (*SHORT, "lag", "peak_speed")
+    shown = ("mpjpe", "offset_free", "accel", "lag", "peak_speed")
     print("means over the streams of a family: " + ", ".join(shown))
     for family, rows in families.items():
         print(f"{family}: " + ", ".join(f"{np.nanmean([r[m] for r in rows]):.3f}" for m in shown))

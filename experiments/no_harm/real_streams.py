@@ -87,7 +87,7 @@ def keraal_image(folder: Path, take: str, short: str) -> Stream:
     """A 2D estimator against Vicon's joints, seen by the camera and at the pace that fit it best."""
     _, vicon = _kinect_and_vicon(folder, take)
     k = [vicon.skeleton.canonical.index(n) for n in LIMBS]
-    truth_of = fit.curve(vicon.times, vicon.positions[:, 0, k].astype(np.float64))
+    truth_of = fit.Curve(vicon.times, vicon.positions[:, 0, k].astype(np.float64))
     seq = sp.read(folder / f"G3-{short}-{take}-P1T1-Unknown-C-0.json")
     if short == "BP":
         seq = real._mirrored(seq)
@@ -104,7 +104,7 @@ def keraal_image(folder: Path, take: str, short: str) -> Stream:
 def opencap(folder: Path, trial: str, kind: str, family: str) -> Stream:
     """Joint centres of a body from one video against those of markers, about the middle of the hips."""
     times, x = joint_centres(folder / f"{trial}.{kind}.npz")
-    truth_of = fit.curve(*joint_centres(folder / f"{trial}.mocap.npz"))
+    truth_of = fit.Curve(*joint_centres(folder / f"{trial}.mocap.npz"))
     shift, turn = fit.clock_and_axes(times, x, truth_of)
     truth = truth_of(times + shift) @ turn.T
     raw = sp.PoseSequence.from_array(x, times=times, skeleton=LIMBS, unit="m", space="world")
@@ -118,7 +118,7 @@ def mediapipe(folder: Path, landmarks: Path, trial: str) -> list[Stream]:
     """
     found = sp.read_streams(landmarks / f"{trial}.mediapipe.npz")
     image, world = found["image"], found["world"]
-    truth_of = fit.curve(*joint_centres(folder / f"{trial}.mocap.npz"))
+    truth_of = fit.Curve(*joint_centres(folder / f"{trial}.mocap.npz"))
     x = _scaled(image, _limbs_of(image), VIDEO_SIZE)
     camera = fit.fit_camera(image.times, x, truth_of, VIDEO_SIZE, np.diag([1.0, -1.0, -1.0]))
     at = truth_of(camera.when(image.times))
