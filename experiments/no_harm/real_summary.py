@@ -160,19 +160,17 @@ def _losing(results: Results, defaults: Iterable[str]) -> str:
 
 def _knees(results: Results, shown: Iterable[str]) -> str:
     names = [n for n in shown if n in results.knees and n != "input"]
-    walks = list(results.knees[names[0]])
     first = results.knees[names[0]]
+    walks = list(first)
     rows = [
-        [word, *(" / ".join(f"{v:.0f}" for v in first[w][word]) for w in walks)]
-        for word in ("truth", "input")
+        ["truth", *(_angles(first[w]["truth"]) for w in walks)],
+        ["input", *(f"{_angles(first[w]['input'])} ({first[w]['errors'][0]:.1f})" for w in walks)],
     ]
     for name in names:
         cells = []
-        for w in walks:
-            row = results.knees[name][w]
+        for row in (results.knees[name][w] for w in walks):
             off = float(np.mean(row["output"]) - np.mean(row["input"]))
-            tops = " / ".join(f"{v:.0f}" for v in row["output"])
-            cells.append(f"{tops} ({_marked(off, KNEE_MOST)}; {row['errors'][1]:.1f})")
+            cells.append(f"{_angles(row['output'])} ({_marked(off, KNEE_MOST)}; {row['errors'][1]:.1f})")
         rows.append([name, *cells])
     about = (
         "Degrees of flexion around each of the truth's peaks; in brackets the change of their mean, bold\n"
@@ -229,6 +227,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _or_none(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _angles(degrees: Iterable[float]) -> str:
+    return " / ".join(f"{v:.0f}" for v in degrees)
 
 
 def _marked(off: float, most: float) -> str:
