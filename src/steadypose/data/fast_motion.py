@@ -125,7 +125,15 @@ def _moved(u: Floats) -> Floats:
     return np.asarray(u**3 * (10 - 15 * u + 6 * u * u))
 
 
+def _beats(t: Floats, fps: float, rng: np.random.Generator) -> Floats:
+    """Strikes in an even rhythm, as of clapping or drumming."""
+    half = max(float(np.exp(rng.uniform(np.log(_SHORTEST), np.log(0.25)))), _FRAMES / fps)
+    period = half * rng.uniform(1.6, 6)
+    since = (t + rng.uniform(0, period)) % period
+    return np.asarray(1 - _moved(np.clip(np.abs(since - period / 2) / half, 0, 1)))
+
+
 _KINDS: tuple[Callable[[Floats, float, np.random.Generator], Floats], ...] = (
-    _oscillation, _bursts, _sweep, _strikes, _steps,
+    _oscillation, _bursts, _sweep, _strikes, _steps, _beats,
 )  # fmt: skip
-_SHARES = (0.25, 0.25, 0.1, 0.3, 0.1)
+_SHARES = (0.25, 0.22, 0.1, 0.23, 0.1, 0.1)

@@ -15,7 +15,7 @@ from steadypose.sequence import Floats
 
 __all__ = ["add_rotation_noise", "noise_like_estimators"]
 
-_COMMON = 0.4  # share of pieces in which groups of keypoints have a part of their errors in common
+_COMMON = 0.45  # share of pieces in which groups of keypoints have a part of their errors in common
 _SMOOTHED = (0.02, 0.12)  # seconds: time constant of an estimator's own one-pole filter
 
 

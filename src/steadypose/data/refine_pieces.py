@@ -83,15 +83,15 @@ class PieceData:
     sources: tuple[str, ...] | None = None
     licence: Literal["permissive", "any"] = "permissive"
     blocks: int = 400
-    rates: tuple[float, ...] = (15, 20, 24, 25, 30, 30, 30, 50, 60, 60, 60, 100, 120, 240)
+    rates: tuple[float, ...] = (15, 20, 24, 24, 25, 30, 30, 30, 30, 50, 60, 60, 60, 100, 120, 240)
     seconds: tuple[float, float] = (2.5, 8.0)
     speed: tuple[float, float] = (0.6, 2.2)
-    slow: float = 0.08
-    fast: float = 0.35
-    rotations: float = 0.1
+    slow: float = 0.15
+    fast: float = 0.4
+    rotations: float = 0.12
     flat: float = 0.35
     detector: float = 0.3
-    clean: float = 0.07
+    clean: float = 0.1
     estimator: float = 0.5
     smoothed: float = 0.25
 

@@ -65,11 +65,11 @@ class BankSpec:
         If a field does not fit; the message names it.
     """
 
-    edges: tuple[float, ...] = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.3, 16.0, 22.6)
+    edges: tuple[float, ...] = (0.2, 0.4, 0.7, 1.1, 1.6, 2.3, 3.3, 4.7, 6.7, 9.5, 13.5, 19.0)
     slope: float = 6.0
     gate_rate: float = 15.0
     reach: float = 0.35
-    level: float = 5.6
+    level: float = 6.7
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edges", tuple(float(e) for e in self.edges))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from steadypose import _onnx
 from steadypose.errors import DataError, FormatError
-from steadypose.refine._believe import belief, drawn_to_spline
+from steadypose.refine._believe import belief
 from steadypose.refine._rate import JITTER, spline
 from steadypose.refine.bank import BankSpec, Described, bands_of, describe, noise_of, scale_of, to_frames
 from steadypose.refine.filters import Floats, Indices, Values
