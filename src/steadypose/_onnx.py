@@ -134,8 +134,9 @@ def card(session: Any, path: Path, kind: Kind) -> dict[str, Any]:
 
 
 def check_shapes(session: Any, path: Path, wanted: Mapping[str, tuple[int | None, ...]]) -> None:
-    """Refuse a network whose inputs and outputs are not these: name and shape after the batch, None for a free
-    size.
+    """Refuse a network whose inputs and outputs are not these: name and shape after the batch.
+
+    None stands for a size that is free.
 
     Raises
     ------

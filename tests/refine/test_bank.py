@@ -1,4 +1,4 @@
-"""The bank: bands add up, have no phase, and what a network is told of them has no unit, sign or direction."""
+"""The bank: bands add up and have no phase; numbers of them have no unit, sign or direction."""
 
 from __future__ import annotations
 

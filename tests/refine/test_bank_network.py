@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from refine_samples import bank_network
@@ -93,7 +95,7 @@ def test_a_turned_camera_turns_what_comes_out_of_rotations(weights):
 def test_more_strength_takes_more_away(weights):
     x = clip(8)
     taken = [np.square(smooth(weights, x, strength=s) - x).mean() for s in (0.3, 0.5, 0.8, 1.0, 1.5, 3.0)]
-    assert all(a < b for a, b in zip(taken, taken[1:], strict=False))
+    assert all(a < b for a, b in pairwise(taken))
 
 
 def test_uneven_times_are_minded(weights):

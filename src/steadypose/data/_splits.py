@@ -1,10 +1,10 @@
 """Which performers train, which choose a checkpoint, and which are only ever tested on.
 
 The split is by performer and fixed. Subjects 02 and 05 of CMU (walking, running, jumping, sword play, dance)
-and 14 (signals, washing) are the test, a few walkers and a climber the validation. HDM05 is share-alike, so that
-no weight that is shipped may come from it: two of its performers are for validation, two for tests. The folders
-whose licences forbid commercial use are for tests alone. Whatever is not named here trains, files of one's own
-included.
+and 14 (signals, washing) are the test, a few walkers and a climber the validation. HDM05 is share-alike, so
+that no weight that is shipped may come from it: two of its performers are for validation, two for tests. The
+folders whose licences forbid commercial use are for tests alone. Whatever is not named here trains, files of
+one's own included.
 """
 
 from __future__ import annotations

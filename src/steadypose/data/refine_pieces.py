@@ -1,10 +1,9 @@
-"""What :class:`~steadypose.models.gatenet.GateNet` learns from: pieces of motion, and what estimators make of
-them.
+"""What :class:`~steadypose.models.gatenet.GateNet` learns from: pieces of motion as estimators see them.
 
-A piece is a few seconds of one body at an estimator's own frame rate. Its motion is captured, sped up or slowed
-down, with fast movements put on some of its keypoints (:mod:`steadypose.data.fast_motion`); its noise is one of
-many kinds (:mod:`steadypose.data.refine_noise`). Pieces of the same frames, keypoints and axes make a block,
-which is one step of training.
+A piece is a few seconds of one body at an estimator's own frame rate. Its motion is captured, sped up or
+slowed down, with fast movements put on some of its keypoints (:mod:`steadypose.data.fast_motion`); its noise
+is one of many kinds (:mod:`steadypose.data.refine_noise`). Pieces of the same frames, keypoints and axes make
+a block, which is one step of training.
 """
 
 from __future__ import annotations
@@ -290,4 +289,4 @@ def _quaternions(clip: Clip) -> npt.NDArray[np.float32] | None:
     q = q.reshape(len(matrices), len(turning), 4)
     flips = np.cumsum((q[1:] * q[:-1]).sum(axis=-1) < 0, axis=0) % 2 == 1
     q[1:][flips] *= -1
-    return q.astype(np.float32)
+    return np.asarray(q, np.float32)

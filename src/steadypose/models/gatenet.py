@@ -1,10 +1,10 @@
 """GateNet, our own refining network: how far each band of each curve passes.
 
 It stands on a bank of filters (``refine/bank.py``) that takes a curve apart into bands, and sees of the bands
-only how large they are: now, over a second and in the whole curve; of the keypoint, of the body, and, by a linear
-map alone, of the axis. Its answer is one logit for every band and gate. A gate that depended on its own energy E
-and the curve's noise N alone would be E / (E + N), the Wiener filter's: with logarithms of energies that is a linear
-map before a sigmoid, and the network begins as one.
+only how large they are: now, over a second and in the whole curve; of the keypoint, of the body, and, by a
+linear map alone, of the axis. Its answer is one logit for every band and gate. A gate that depended on its
+own energy E and the curve's noise N alone would be E / (E + N), the Wiener filter's: with logarithms of
+energies that is a linear map before a sigmoid, and the network begins as one.
 
 Mirrored curves have the same gates, since no number has a sign, and reversed ones have them reversed, since
 kernels in time are symmetric.

@@ -13,6 +13,7 @@ __all__ = ["belief", "drawn_to_spline"]
 WHOLLY = 0.999  # weight from which a sample counts as it is
 EVEN, HEAVY = 0.75, 0.25  # median over mean of squared distances, beside the normal distribution's: from here
 # on far samples count less, and there as a Student-t distribution has it
+CALM, CALM_Z = 0.3, -0.5244  # a low quantile of distances, and the normal distribution's
 LITTLE = 0.02  # of a sample's weight: not worth another pass
 
 
@@ -39,8 +40,8 @@ def belief(x: Values, y: Values, weights: Values | None) -> npt.NDArray[np.float
     square = _dot(off, off)
     mean = square.mean(axis=0)
     axes = min(x.shape[2], 3)  # rotations turn in three
-    normal = (1 - 2 / (9 * axes)) ** 3  # median of a chi-square variable over its mean (Wilson and Hilferty)
-    middle = np.median(square, axis=0)
+    normal = _quantile_over_mean(0.0, axes)  # of the median
+    middle, calm = np.quantile(square, [0.5, CALM], axis=0).astype(np.float32)
     tiny = np.finfo(np.float32).tiny
     ratio = middle / (normal * np.maximum(mean, tiny))
     heavy = np.clip((EVEN - ratio) / (EVEN - HEAVY), 0, 1)
@@ -52,7 +53,9 @@ def belief(x: Values, y: Values, weights: Values | None) -> npt.NDArray[np.float
         alike[1:] = with_next
         alike[:-1] = np.maximum(alike[:-1], with_next)
         alone = 1 - np.clip(alike / np.maximum(square, tiny), 0, 1)
-        typical = np.maximum(middle, mean * 1e-4)
+        # Where half of the samples are far off, the median is theirs.
+        as_middle = calm * (normal / _quantile_over_mean(CALM_Z, axes))
+        typical = np.maximum(np.minimum(middle, as_middle), mean * 1e-4)
         student = 1 / (1 + square / np.maximum(TAIL**2 * typical, tiny))
         found = (1 - heavy * alone * (1 - student)).astype(np.float32)
         if found.min() > 1 - LITTLE:
@@ -60,6 +63,12 @@ def belief(x: Values, y: Values, weights: Values | None) -> npt.NDArray[np.float
     if weights is None or not (weights < WHOLLY).any():
         return found
     return weights if found is None else (weights * found).astype(np.float32)
+
+
+def _quantile_over_mean(z: float, axes: int) -> float:
+    """A quantile of a chi-square variable over its mean; z is the normal one's (Wilson, Hilferty 1931)."""
+    part = 2 / (9 * axes)
+    return float((1 - part + z * part**0.5) ** 3)
 
 
 def _dot(a: Values, b: Values) -> Values:

@@ -5,8 +5,8 @@ band, every curve and every fifteenth of a second says how much of it is motion;
 Gates of 1 give the curve back to the last bit. This module holds what is not learnt: the bands, what the
 network is told of them (:func:`describe`), and what its answer does (:func:`noise_of`).
 
-The filters have no phase: a Fourier sine series of the curve, less the line between its ends, is multiplied by
-the response. That continues the curve beyond both ends by point reflection.
+The filters have no phase: a Fourier sine series of the curve, less the line between its ends, is multiplied
+by the response. That continues the curve beyond both ends by point reflection.
 
 Arrays have time first, so that everything is done for many curves at once.
 """
@@ -177,7 +177,7 @@ def _responses(frames: int, fps: float, spec: BankSpec) -> Values:
     frequency = (np.arange(frames) + 1) * (fps / (2 * frames))
     edges = np.array(spec.edges[: spec.present(fps)])
     low = 1 / (1 + (frequency / edges[:, None]) ** spec.slope)
-    return np.diff(low, axis=0, append=np.ones((1, frames))).astype(np.float32)
+    return np.asarray(np.diff(low, axis=0, append=np.ones((1, frames))), np.float32)
 
 
 def _between_ends(x: Values, fps: float) -> Values:
@@ -188,9 +188,8 @@ def _between_ends(x: Values, fps: float) -> Values:
     at = -n / 2  # half a frame before the first
     weights = (1 / n + at * t / max(float(t @ t), 1.0)).astype(np.float32)
     first, last = weights @ x[:n], weights @ x[::-1][:n]
-    u = ((np.arange(frames, dtype=np.float32) + 0.5) / frames)[:, None]
-    line: Values = first * (1 - u) + last * u
-    return line
+    u = ((np.arange(frames, dtype=np.float32) + 0.5) / np.float32(frames))[:, None]
+    return np.asarray(first * (1 - u) + last * u, np.float32)
 
 
 @lru_cache(maxsize=64)
@@ -247,13 +246,13 @@ def scale_of(x: Values, size: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.f
 def describe(bands: Values, size: npt.NDArray[np.floating[Any]], fps: float, spec: BankSpec) -> Described:
     """What a network is told of the curves of some bodies with as many keypoints each.
 
-    Sizes of bands are logarithms of amplitudes beside how much the keypoint (or the axis) shakes, so they have
-    no unit, and neither signs nor the direction of time matter. Of a keypoint, in the order of the numbers:
-    every band's amplitude now, over a second, and that of the body; of the whole recording the mean, calm and
-    height of every band, and whether the recording has it; how much the keypoint shakes beside the body's
-    size and beside the other keypoints, and the frame rate. Of an axis: its amplitude now and over a second,
-    and the mean of every band beside the keypoint's. The nine entries of a rotation count as one axis, so that
-    turning it changes nothing.
+    Sizes of bands are logarithms of amplitudes beside how much the keypoint (or the axis) shakes, so they
+    have no unit, and neither signs nor the direction of time matter. Of a keypoint, in the order of the
+    numbers: every band's amplitude now, over a second, and that of the body; of the whole recording the mean,
+    calm and height of every band, and whether the recording has it; how much the keypoint shakes beside the
+    body's size and beside the other keypoints, and the frame rate. Of an axis: its amplitude now and over a
+    second, and the mean of every band beside the keypoint's. The nine entries of a rotation count as one
+    axis, so that turning it changes nothing.
 
     Parameters
     ----------
@@ -339,12 +338,13 @@ def noise_of(bands: Values, logits: Values) -> Values:
     """
     count, frames, *shape = bands.shape
     gates = len(logits)
-    closed = np.moveaxis(logits[..., :count], 3, 0).reshape(count, gates, -1)
-    closed = 1 / (1 + np.exp(closed))
+    closed = 1 / (1 + np.exp(np.moveaxis(logits[..., :count], 3, 0).reshape(count, gates, -1)))
     spread = to_frames(frames, gates)
-    out = np.zeros((frames, int(np.prod(shape[:-1])), shape[-1]), np.float32)
+    points = int(np.prod(shape[:-1]))
+    out = np.zeros((frames, points, shape[-1]), np.float32)
     for band, share in zip(bands, closed, strict=True):
-        out += band.reshape(out.shape) * (spread @ share).reshape(*out.shape[:2], -1)
+        at_frames: Values = (spread @ share).reshape(frames, points, -1)
+        out += band.reshape(out.shape) * at_frames
     return out.reshape(frames, *shape)
 
 

@@ -16,6 +16,6 @@ from steadypose.train.refine_run import refine_pairs_of, train_refiner
 from steadypose.train.run import Trained, pairs_of, train
 
 __all__ = [
-    "GateConfig", "RefineConfig", "TrainConfig", "Trained", "from_mapping", "load", "pairs_of", "refine_pairs_of",
-    "train", "train_gates", "train_refiner",
+    "GateConfig", "RefineConfig", "TrainConfig", "Trained", "from_mapping", "load", "pairs_of",
+    "refine_pairs_of", "train", "train_gates", "train_refiner",
 ]  # fmt: skip

@@ -22,8 +22,8 @@ from steadypose.train.gate_config import GateConfig
 from steadypose.train.refine_config import RefineConfig
 
 __all__ = [
-    "DataConfig", "GateConfig", "LossConfig", "NetworkConfig", "OptimiserConfig", "RefineConfig", "TrainConfig",
-    "TrainerConfig", "from_mapping", "load",
+    "DataConfig", "GateConfig", "LossConfig", "NetworkConfig", "OptimiserConfig", "RefineConfig",
+    "TrainConfig", "TrainerConfig", "from_mapping", "load",
 ]  # fmt: skip
 
 

@@ -141,7 +141,7 @@ def astuple(seen: Described) -> tuple[Values, ...]:
 
 def _words(figures: Mapping[str, float]) -> str:
     return (
-        f"{figures['position']:.3f} of the best low-pass's error, acceleration {figures['acceleration']:.3f}, "
-        f"{figures['input']:.3f} of the input's, {figures['harmed']:.1%} of keypoints harmed, "
-        f"loss {figures['loss']:.4f}"
+        f"{figures['position']:.3f} of the best low-pass's error, "
+        f"acceleration {figures['acceleration']:.3f}, {figures['input']:.3f} of the input's, "
+        f"{figures['harmed']:.1%} of keypoints harmed, loss {figures['loss']:.4f}"
     )
