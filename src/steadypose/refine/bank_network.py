@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from steadypose import _onnx
 from steadypose.errors import DataError, FormatError
-from steadypose.refine._believe import belief
+from steadypose.refine._believe import belief, drawn_to_spline
 from steadypose.refine._rate import JITTER, spline
 from steadypose.refine.bank import BankSpec, Described, bands_of, describe, noise_of, scale_of, to_frames
 from steadypose.refine.filters import Floats, Indices, Values
@@ -37,6 +37,7 @@ AXES = {  # of the inputs; each has numbers behind them, and the logits are like
 
 CHUNK, OVERLAP = 12.0, 3.0  # seconds; what the network is told of a whole curve is of one chunk
 FADE = 1 / 3  # of an overlap, its middle, in which one chunk gives way to the next
+HARDLY = 0.15  # weight below which the first pass sees a spline rather than the sample
 AGAIN = 3  # passes after the first, at most
 FIRMNESS = 3.0  # power of strength that multiplies the energy of noise
 
@@ -96,6 +97,9 @@ class BankNetwork:
         frames, curves, _ = values.shape
         if frames < 3 or curves == 0:
             return values.copy()
+        start = values
+        if weights is not None and (weights < HARDLY).any():
+            start = drawn_to_spline(values, np.where(weights < HARDLY, weights, np.float32(1)), times)
         of = np.zeros(curves, np.intp) if person is None else person
         bodies = [np.flatnonzero(of == p) for p in np.unique(of)]
         out = np.zeros(values.shape, np.float32)
@@ -104,8 +108,8 @@ class BankNetwork:
         def refined(job: tuple[Indices, slice, Values]) -> Values:
             body, rows, _ = job
             w = None if weights is None else weights[rows, body]
-            x = values[rows, body]
-            return self._chunk(x, w, times[rows], float(size[body[0]]), strength) - x
+            x, begun = values[rows, body], start[rows, body]
+            return self._chunk(x, begun, w, times[rows], float(size[body[0]]), strength) - x
 
         with ThreadPoolExecutor(threads()) as pool:
             for (body, rows, fade), change in zip(jobs, _in_turn(pool, refined, jobs), strict=True):
@@ -114,19 +118,22 @@ class BankNetwork:
         return out
 
     def _chunk(
-        self, x: Values, weights: Values | None, times: Floats, size: float, strength: float
+        self, x: Values, start: Values, weights: Values | None, times: Floats, size: float, strength: float
     ) -> Values:
         """A stretch of one body; (frames, keypoints, axes)."""
         grid = _even(times)
         fps = (len(grid) - 1) / (grid[-1] - grid[0])
         if grid is times:
-            y, _ = self._passes(x, weights, fps, size, strength)
+            y, _ = self._passes(x, start, weights, fps, size, strength)
             return y
         # What is calm is read off the even grid; what moves faster comes from the samples themselves.
         flat = x.reshape(len(x), -1)
         at_grid = spline(flat, times, grid).reshape(len(grid), *x.shape[1:])
+        begun = at_grid
+        if start is not x:
+            begun = spline(start.reshape(len(x), -1), times, grid).reshape(at_grid.shape)
         w = None if weights is None else np.clip(_linear(weights, times, grid), 1e-3, 1)
-        y, fastest = self._passes(at_grid, w, fps, size, strength)
+        y, fastest = self._passes(at_grid, begun, w, fps, size, strength)
         there = spline(np.concatenate([y, at_grid], axis=1).reshape(len(grid), -1), grid, times)
         y, again = np.split(there.reshape(len(x), -1, x.shape[2]), 2, axis=1)
         trust = _linear(fastest.reshape(len(grid), -1), grid, times).reshape(x.shape)
@@ -136,10 +143,10 @@ class BankNetwork:
         return refined.astype(np.float32)
 
     def _passes(
-        self, x: Values, weights: Values | None, fps: float, size: float, strength: float
+        self, x: Values, start: Values, weights: Values | None, fps: float, size: float, strength: float
     ) -> tuple[Values, Values]:
         """Even curves (frames, keypoints, axes), refined, and the gate of their fastest band."""
-        y, logits = self._pass(x, fps, size, strength)
+        y, logits = self._pass(start, fps, size, strength)
         for _ in range(AGAIN):
             believed = belief(x, y, weights)
             if believed is None:
