@@ -14,7 +14,7 @@ from steadypose.sequence import Floats
 
 __all__ = ["add_fast_motion"]
 
-_OVER_NOISE = (4.0, 150.0)  # smallest and largest movement, in deviations of the noise
+_OVER_NOISE = 150.0  # largest movement, in deviations of the noise
 _METRES = (0.002, 0.3)  # … and without noise
 _LARGEST = 0.4  # metres
 _SLOWEST, _FASTEST, _OF_RATE = 0.5, 12.0, 0.36  # hertz, hertz and of the frame rate
@@ -25,7 +25,9 @@ _LIMBS = ((1, 2, 3), (4, 5, 6), (11, 12, 13), (14, 15, 16), (8, 9, 10))
 _ALONG = (0.15, 0.55, 1.0)
 
 
-def add_fast_motion(shape: tuple[int, ...], fps: float, noise: float, rng: np.random.Generator) -> Floats:
+def add_fast_motion(
+    shape: tuple[int, ...], fps: float, noise: float, weakest: float, rng: np.random.Generator
+) -> Floats:
     """Displacements in metres.
 
     Parameters
@@ -36,6 +38,8 @@ def add_fast_motion(shape: tuple[int, ...], fps: float, noise: float, rng: np.ra
         Frames a second.
     noise
         Metres of the noise that will be added; 0: none.
+    weakest
+        Smallest movement, in deviations of the noise.
     rng
         The source of chance.
 
@@ -45,7 +49,7 @@ def add_fast_motion(shape: tuple[int, ...], fps: float, noise: float, rng: np.ra
     """
     frames, keypoints, _ = shape
     out = np.zeros(shape)
-    low, high = (noise * f for f in _OVER_NOISE) if noise > 0 else _METRES
+    low, high = (noise * weakest, noise * _OVER_NOISE) if noise > 0 else _METRES
     low, high = max(min(low, _LARGEST / 2), _METRES[0]), min(max(high, 2 * _METRES[0]), _LARGEST)
     for movers in _movers(keypoints, rng):
         size = float(np.exp(rng.uniform(np.log(low), np.log(max(high, low)))))

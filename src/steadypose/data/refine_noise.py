@@ -5,15 +5,13 @@ Every piece has one kind, of one size; keypoints and axes may differ.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from steadypose.data._processes import correlated, runs
 from steadypose.data.refine_sets import estimated
 from steadypose.sequence import Floats
 
-__all__ = ["add_rotation_noise", "noise_like_estimators"]
+__all__ = ["noise_like_estimators"]
 
 _COMMON = 0.45  # share of pieces in which groups of keypoints have a part of their errors in common
 _SMOOTHED = (0.02, 0.12)  # seconds: time constant of an estimator's own one-pole filter
@@ -23,9 +21,9 @@ def noise_like_estimators(
     shape: tuple[int, ...],
     fps: float,
     level: float,
-    estimator: float,
-    smoothed: float,
     rng: np.random.Generator,
+    estimator: bool = True,
+    smoothed: bool = False,
 ) -> Floats:
     """Errors of some kind, of a size.
 
@@ -37,38 +35,34 @@ def noise_like_estimators(
         Frames a second.
     level
         Typical size, in the units of the result; 0: none.
-    estimator
-        Probability of errors that last, as estimators make them
-        (:func:`steadypose.data.refine_sets.estimated`).
-    smoothed
-        Probability that those are filtered once by the estimator itself.
     rng
         The source of chance.
+    estimator
+        Whether they are errors that last, as estimators make them
+        (:func:`steadypose.data.refine_sets.estimated`); else white, sparse or correlated noise.
+    smoothed
+        Whether the estimator has filtered them once itself.
     """
     if level == 0:
         return np.zeros(shape)
-    own = _single_kind(shape, fps, level, estimator, smoothed, rng)
-    if rng.random() < _COMMON:
-        # What frames a body, a crop or a camera, moves much of it as one.
-        groups = rng.integers(rng.integers(1, 5), size=shape[1])
-        shared = (shape[0], int(groups.max()) + 1, shape[2])
-        share = rng.uniform(0.1, 0.9)
-        common = _single_kind(shared, fps, level, estimator, smoothed, rng)[:, groups]
-        return np.asarray(np.sqrt(1 - share) * own + np.sqrt(share) * common)
-    return own
+
+    def errors(of: tuple[int, ...]) -> Floats:
+        if not estimator:
+            return _of_a_kind(of, fps, level, rng)
+        found = estimated(of, fps, (0.999 * level, 1.001 * level), 0.0, rng)
+        return _one_pole(found, fps, rng) if smoothed else found
+
+    own = errors(shape)
+    if rng.random() >= _COMMON:
+        return own
+    # What frames a body, a crop or a camera, moves much of it as one.
+    groups = rng.integers(rng.integers(1, 5), size=shape[1])
+    share = rng.uniform(0.1, 0.9)
+    common = errors((shape[0], int(groups.max()) + 1, shape[2]))[:, groups]
+    return np.asarray(np.sqrt(1 - share) * own + np.sqrt(share) * common)
 
 
-def _single_kind(
-    shape: tuple[int, ...],
-    fps: float,
-    level: float,
-    estimator: float,
-    smoothed: float,
-    rng: np.random.Generator,
-) -> Floats:
-    if rng.random() < estimator:
-        noise = estimated(shape, fps, (0.999 * level, 1.001 * level), 0.0, rng)
-        return _one_pole(noise, fps, rng) if rng.random() < smoothed else noise
+def _of_a_kind(shape: tuple[int, ...], fps: float, level: float, rng: np.random.Generator) -> Floats:
     kind = rng.choice(6, p=(0.3, 0.2, 0.1, 0.22, 0.13, 0.05))
     noise = _KINDS[kind](shape, fps, rng)
     if rng.random() < 0.5:
@@ -76,22 +70,6 @@ def _single_kind(
     if rng.random() < 0.3:  # along one axis, such as depth
         noise = noise * np.where(rng.permutation(shape[2]) == 0, rng.uniform(1, 4), 1.0)
     return np.asarray(level * noise)
-
-
-def add_rotation_noise(
-    truth: Any,
-    shape: tuple[int, int, int],
-    fps: float,
-    level: float,
-    estimator: float,
-    smoothed: float,
-    rng: np.random.Generator,
-) -> Any:
-    """Rotations (frames × joints) with errors of a size in radians, each about an axis of its own."""
-    from scipy.spatial.transform import Rotation
-
-    noise = noise_like_estimators(shape, fps, level, estimator, smoothed, rng)
-    return truth * Rotation.from_rotvec(noise.reshape(-1, 3))
 
 
 def _one_pole(noise: Floats, fps: float, rng: np.random.Generator) -> Floats:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from steadypose.data.fast_motion import add_fast_motion
 from steadypose.data.mocap import Clip, load_clips
-from steadypose.data.refine_noise import add_rotation_noise, noise_like_estimators
+from steadypose.data.refine_noise import noise_like_estimators
 from steadypose.data.refine_sets import _detected, _turned
 from steadypose.errors import DataError
 from steadypose.refine._size import body_size
@@ -32,6 +32,9 @@ Values = npt.NDArray[np.float32]
 ROTATION_SIZE = 2.0**0.5  # a difference of matrices over √2 is the angle between them
 _RADIANS = 1 / 1.2  # of rotation noise for a metre of noise in a keypoint
 _TURN = 0.12  # seconds: deviation of the bell that rounds the turns of a motion run to and fro
+# Smallest added movement, in deviations of noise without memory, and of an estimator's: errors that last look like
+# weak movements, and most of what looks so is error.
+_WEAKEST = {False: 1.0, True: 4.0}
 _NUMBERS = 24_000  # keypoints × axes × frames of a block
 
 
@@ -189,9 +192,9 @@ class Pieces:
         if axes == 9:
             return self._rotating(clip, at, keypoints, fps, rng)
         joints = _read_off(self._joints[clip], at)
-        level = self._level(rng)
+        level, estimator = self._level(rng), rng.random() < d.estimator
         if rng.random() < d.fast:
-            joints = joints + add_fast_motion(joints.shape, fps, level, rng)
+            joints = joints + add_fast_motion(joints.shape, fps, level, _WEAKEST[estimator], rng)
         found = None
         if axes == 2 and level > 0 and rng.random() < d.detector:
             found = _detected(np.concatenate([joints, joints]), frames, fps, rng)
@@ -199,8 +202,8 @@ class Pieces:
             noisy, truth = found
         else:
             truth = _turned(joints, axes, rng)
-            kind = d.estimator, d.smoothed
-            noisy = truth + noise_like_estimators(truth.shape, fps, level, *kind, rng)
+            smoothed = estimator and rng.random() < d.smoothed
+            noisy = truth + noise_like_estimators(truth.shape, fps, level, rng, estimator, smoothed)
         size = body_size(truth[:, None])[0]
         some = rng.permutation(17)[:keypoints]
         return noisy[:, some], truth[:, some], np.asarray(size)
@@ -215,12 +218,14 @@ class Pieces:
         some = rng.integers(q.shape[1], size=keypoints)
         turned = _read_off(q[:, some], at)
         truth = Rotation.from_quat(turned.reshape(-1, 4))
-        level = self._level(rng) * _RADIANS
+        level, estimator = self._level(rng) * _RADIANS, rng.random() < self.data.estimator
+        smoothed = estimator and rng.random() < self.data.smoothed
         shape = (len(at), keypoints, 3)
         if rng.random() < self.data.fast:
-            fast = 2 * add_fast_motion((len(at), 17, 3), fps, level, rng)[:, :keypoints]
-            truth = truth * Rotation.from_rotvec(fast.reshape(-1, 3))
-        noisy = add_rotation_noise(truth, shape, fps, level, self.data.estimator, self.data.smoothed, rng)
+            moved = add_fast_motion((len(at), 17, 3), fps, level, _WEAKEST[estimator], rng)
+            truth = truth * Rotation.from_rotvec(2 * moved[:, :keypoints].reshape(-1, 3))
+        noise = noise_like_estimators(shape, fps, level, rng, estimator, smoothed)
+        noisy = truth * Rotation.from_rotvec(noise.reshape(-1, 3))
         curves = [r.as_matrix().reshape(len(at), keypoints, 9) for r in (noisy, truth)]
         return curves[0], curves[1], np.asarray(ROTATION_SIZE)
 
