@@ -32,8 +32,8 @@ Values = npt.NDArray[np.float32]
 ROTATION_SIZE = 2.0**0.5  # a difference of matrices over √2 is the angle between them
 _RADIANS = 1 / 1.2  # of rotation noise for a metre of noise in a keypoint
 _TURN = 0.12  # seconds: deviation of the bell that rounds the turns of a motion run to and fro
-# Smallest added movement, in deviations of noise without memory, and of an estimator's: errors that last look like
-# weak movements, and most of what looks so is error.
+# Smallest added movement, in deviations of noise without memory, and of an estimator's: errors that last look
+# like weak movements, and most of what looks so is error.
 _WEAKEST = {False: 1.0, True: 4.0}
 _NUMBERS = 24_000  # keypoints × axes × frames of a block
 
