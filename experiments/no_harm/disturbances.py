@@ -14,6 +14,8 @@ from scipy.signal import lfilter
 
 Floats = npt.NDArray[np.float64]
 
+BURSTS, BURST_LENGTHS = 0.5, (0.15, 0.5)  # a second and keypoint on average; seconds
+
 
 @dataclass(frozen=True)
 class Noise:
@@ -28,8 +30,7 @@ class Noise:
     share
         Of the samples that are hit at all; the others are exact.
     burst
-        How many times larger the noise is in bursts of 0.15 to 0.5 s, of which a keypoint has one in two
-        seconds on average; 1: no bursts.
+        How many times larger the noise is in bursts; 1: no bursts.
     confidence
         Whether a confidence tells of the bursts.
     """
@@ -40,6 +41,13 @@ class Noise:
     share: float = 1.0
     burst: float = 1.0
     confidence: bool = False
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of a coordinate."""
+        hit = BURSTS * float(np.mean(BURST_LENGTHS))
+        power = self.white**2 * self.share * (1 + hit * (self.burst**2 - 1)) + self.lasting**2
+        return float(np.sqrt(power))
 
 
 KINDS: dict[str, Noise] = {
@@ -89,8 +97,8 @@ def _bursts(frames: int, keypoints: int, fps: float, rng: np.random.Generator) -
     """Which samples lie in a burst."""
     burst = np.zeros((frames, keypoints), bool)
     for k in range(keypoints):
-        for start in rng.uniform(0, frames, rng.poisson(0.5 * frames / fps)):
-            burst[int(start) : int(start + rng.uniform(0.15, 0.5) * fps) + 1, k] = True
+        for start in rng.uniform(0, frames, rng.poisson(BURSTS * frames / fps)):
+            burst[int(start) : int(start + rng.uniform(*BURST_LENGTHS) * fps) + 1, k] = True
     return burst
 
 

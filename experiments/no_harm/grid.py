@@ -8,7 +8,6 @@ True motions are kept under ``runs/no_harm``; noise is made anew, always the sam
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ import numpy.typing as npt
 import recordings
 from catalogue import NOISES, RATES
 from disturbances import KINDS, disturb
+from fingerprint import fingerprint
 
 import steadypose as sp
 from steadypose._layouts import layouts
@@ -100,20 +100,30 @@ class Group:
     motions: tuple[dict, ...]
     waves: Values
 
-    def motion(self) -> sp.PoseSequence | sp.BodyMotion:
-        """The noisy curves as a recording with a person a cell."""
-        frames, curves, dims = self.noisy.shape
-        shape = (frames, len(self.cells), curves // len(self.cells))
+    def recordings(self) -> Iterator[sp.PoseSequence | sp.BodyMotion]:
+        """Every cell as a recording of one person."""
+        points = self.noisy.shape[1] // len(self.cells)
+        for c in range(len(self.cells)):
+            yield self._recording(slice(c * points, (c + 1) * points), self.cells[c : c + 1])
+
+    def together(self) -> sp.PoseSequence | sp.BodyMotion:
+        """All cells as one recording, with a person a cell."""
+        return self._recording(slice(None), self.cells)
+
+    def _recording(self, some: slice, cells: Sequence[Cell]) -> sp.PoseSequence | sp.BodyMotion:
+        noisy = self.noisy[:, some]
+        frames, curves, dims = noisy.shape
+        shape = (frames, len(cells), curves // len(cells))
         layout = layouts()["h36m17"] if shape[2] == 17 else numbered(shape[2])
-        persons = tuple(str(c.index) for c in self.cells)
+        persons = tuple(str(c.index) for c in cells)
         if self.space == "rotations":
-            matrices = self.noisy.reshape(*shape, 3, 3).astype(np.float64)
+            matrices = noisy.reshape(*shape, 3, 3).astype(np.float64)
             return sp.BodyMotion(matrices, self.times, layout, persons=persons)
         return sp.PoseSequence(
-            self.noisy.reshape(*shape, dims),
+            noisy.reshape(*shape, dims),
             self.times,
             layout,
-            None if self.confidence is None else self.confidence.reshape(shape),
+            None if self.confidence is None else self.confidence[:, some].reshape(shape),
             persons,
             "mm" if dims == 3 else "px",
             "world" if dims == 3 else "image",
@@ -231,8 +241,7 @@ _KEPT = ("truth", "waves")
 
 def version() -> str:
     """Changes with anything that the grid is made by."""
-    files = ("recordings.py", "motions.py", "disturbances.py", "catalogue.py")
-    return hashlib.sha256(b"".join((HERE / f).read_bytes() for f in files)).hexdigest()[:10]
+    return fingerprint(*(HERE / f"{n}.py" for n in ("recordings", "motions", "disturbances", "catalogue")))
 
 
 def _keep(split: str, root: str, folder: Path) -> None:

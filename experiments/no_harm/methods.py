@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from steadypose.refine import METHODS, make_refiner
 
 WHOLE = "pipeline"  # all stages with nothing set
 LINEAR = ("gaussian", "butterworth", "savgol", "kalman")  # without confidence
+CURVES = (*LINEAR, "gcv", "adaptive")  # treat every curve by itself
 
 
 def filtered(group: Group, method: str, **parameters: Any) -> Values:
@@ -31,20 +31,28 @@ def filtered(group: Group, method: str, **parameters: Any) -> Values:
     return operators.nearest_rotations(out) if group.space == "rotations" else out
 
 
-def refined(group: Group, method: str, **parameters: Any) -> Values:
-    """A method alone, or ``WHOLE``: everything that ``refine`` does when no method is named."""
+def refined(group: Group, method: str, *, together: bool = False, **parameters: Any) -> Values:
+    """A method alone, or ``WHOLE``: everything that ``refine`` does when no method is named.
+
+    Filters of single curves run over a group at once, all else body by body unless told ``together``.
+    """
     if method == "input":
         return group.noisy
-    if method == WHOLE:
-        return through_refiner(group, None, **parameters)
-    return filtered(group, method, **parameters)
+    if method in CURVES:
+        return filtered(group, method, **parameters)
+    named = None if method == WHOLE else method
+    if together:
+        return through_refiner(group, named, **parameters)
+    refiner = make_refiner(named, **parameters)
+    return np.concatenate([_values(refiner(r)) for r in group.recordings()], axis=1)
 
 
 def through_refiner(group: Group, method: str | None, **parameters: Any) -> Values:
     """What ``refine`` does with a group as a recording of many persons."""
-    refiner = make_refiner(method, **parameters)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        out = refiner(group.motion())
-    values = out.positions if isinstance(out, sp.PoseSequence) else out.rotations.astype(np.float32)
-    return np.asarray(values).reshape(group.noisy.shape)
+    return _values(make_refiner(method, **parameters)(group.together()))
+
+
+def _values(motion: sp.PoseSequence | sp.BodyMotion) -> Values:
+    """As in a group: (frames, curves, dims)."""
+    x = motion.positions if isinstance(motion, sp.PoseSequence) else motion.rotations.astype(np.float32)
+    return np.asarray(x).reshape(x.shape[0], x.shape[1] * x.shape[2], -1)

@@ -20,7 +20,6 @@ FREQUENCIES = (0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 AMPLITUDES = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 150.0, 300.0)
 DEGREE = 5.0  # millimetres that count as much as one degree: 6 mm of noise are 1.2°
 RADIANS = float(np.deg2rad(1 / DEGREE))
-MOST_JERK = 1.875  # peak speed of the smoothest movement from rest to rest, over distance by duration
 GRAVITY = 9810.0
 
 ALL = tuple(range(17))

@@ -48,7 +48,11 @@ def apply(matrix: Values, values: Values) -> Values:
 
 
 def gcv_spline(values: Values) -> Values:
-    """What SciPy's ``make_smoothing_spline`` gives for every coordinate at even times."""
+    """The smoothing spline of every coordinate at even times, with the penalty of lowest score.
+
+    SciPy's ``make_smoothing_spline`` gives the same where its search ends inside: it tries no penalty above the
+    number of samples, in the third power of the unit of time.
+    """
     frames = len(values)
     basis, roughness = _spline_basis(frames)
     factors = 1 / (1 + PENALTIES[:, None] * roughness)  # (penalties, frames)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import measures
 import numpy as np
+from fingerprint import fingerprint
 from grid import HERE, Grid, Group
 from methods import filtered
 
@@ -68,5 +67,4 @@ def hindsight(group: Group) -> tuple[np.ndarray, measures.Scores]:
 
 def version() -> str:
     """Changes with the settings and the measures."""
-    text = repr(SETTINGS).encode() + (HERE / "measures.py").read_bytes()
-    return hashlib.sha256(text).hexdigest()[:10]
+    return fingerprint(HERE / "measures.py", text=repr(SETTINGS))

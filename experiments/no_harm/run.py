@@ -34,6 +34,7 @@ def main() -> None:
     one.add_argument("--split", choices=SPLITS, default="validation")
     one.add_argument("--every", type=int, default=1)
     one.add_argument("--again", action="store_true")
+    one.add_argument("--together", action="store_true", help="many bodies a call: quicker, not quite the same")
     what.add_parser("summary")
     args = parser.parse_args()
     if args.what == "summary":
@@ -44,24 +45,26 @@ def main() -> None:
     parameters: dict = {n: float(v) for n, v in (s.split("=") for s in args.set)}
     if args.weights:
         parameters["weights"] = args.weights
+    if args.together:
+        parameters["together"] = True
     score(args.label, args.split, args.method, parameters, every=args.every, again=args.again)
 
 
 def score(
-    label: str, split: str, method: str | None, parameters: dict, *, every: int = 1, again: bool = False
+    label: str, split: str, method: str | None, parameters: dict, every: int = 1, again: bool = False
 ) -> scores.Tally:
     """Scores of a method (None: the whole pipeline) on a split."""
     grid = Grid(split)
     tally = None if again or every > 1 else scores.load(grid, label)
     if tally is None:
         tally, start = scores.Tally(grid), time.monotonic()
-        alone = method in ("input", "gcv", "adaptive", *methods.LINEAR)
-        for group in grid.groups(every=every, whole=not alone):
-            tally.add(group, methods.refined(group, method or methods.WHOLE, **parameters))
+        method = method or methods.WHOLE
+        for group in grid.groups(every=every, whole=method not in ("input", *methods.CURVES)):
+            tally.add(group, methods.refined(group, method, **parameters))
         print(f"{label}, {split}: {time.monotonic() - start:.0f} s")
         if every == 1:
             scores.save(tally, label)
-    print(" ".join(f"{name}={value:.3f}" for name, value in tally.short().items()))
+    print(" ".join(f"{name}={value:g}" for name, value in tally.short().items()))
     return tally
 
 

@@ -9,13 +9,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
+from fingerprint import fingerprint
 from grid import HERE, Grid, Group, Values
 from measures import Scores, measure, ratio
+from motions import DEGREE
 from oracle import oracle
+
+# Millimetres below which motion without noise may be changed; of rotations 0.3°.
+CLEAN = {"3d": 1.0, "2d": 1.0, "rotations": 0.3 * DEGREE}
 
 
 class Tally:
@@ -44,42 +48,51 @@ class Tally:
         error = self.scores["error"]
         return ratio(error, self.oracle["best.error"]), ratio(error, self.oracle["input.error"])
 
+    def about(self) -> dict[str, np.ndarray]:
+        """What every cell is: noise, rate, and its motion's family, kind, space, frequency and amplitude."""
+        motions = [self.grid.motions[c.motion] for c in self.grid.cells]
+        found = {n: np.array([m[n] for m in motions]) for n in ("family", "kind", "space")}
+        found |= {n: np.array([m[n] for m in motions], float) for n in ("frequency", "amplitude")}
+        found["noise"] = np.array([c.noise for c in self.grid.cells])
+        found["rate"] = np.array([c.rate for c in self.grid.cells])
+        return found
+
     def short(self) -> dict[str, float]:
         """The targets in a few numbers, over the cells that were measured.
 
         Of noisy cells: ``over_1``, ``over_5``: percent whose error is above the input's by more than 1 or 5 %;
-        ``worst``: largest ratio to the input; ``within_10``: percent within 1.1 times the oracle, also of clips
-        and oscillations; ``mean``, ``geometric``: ratio to the oracle. ``clean_rms``, ``clean_worst``: mm that
-        clips without noise are changed by, ``clean_under_1``: percent of all cells without noise under 1 mm.
-        ``gain_low``: lowest median gain over frequencies and rates of the target.
+        ``worst``: largest ratio to the input; ``within``: percent within 1.1 times the oracle, also of clips and
+        oscillations; ``mean``, ``geometric``: ratio to the oracle. ``clean_mean``, ``clean_worst``: mm that
+        clips without noise are changed by; ``clean_under``: percent of all cells without noise that are changed
+        by less than ``CLEAN``.
         """
+        about = self.about()
         best, given = self.ratios()
         there = np.isfinite(best)
-        noisy = there & np.array([c.noise != "none" for c in self.grid.cells])
-        family = np.array([self.grid.motions[c.motion]["family"] for c in self.grid.cells])
+        noisy = there & (about["noise"] != "none")
         clean = there & ~noisy
-        change = self.scores["change"]
-        clips = change[clean & (family == "clip")]
-        return {
+        change, limit = self.scores["change"], np.array([CLEAN[s] for s in about["space"]])
+        clips = change[clean & (about["family"] == "clip")]
+        found = {
             "cells": int(there.sum()),
-            "over_1": _percent(given[noisy] > 1.01),
-            "over_5": _percent(given[noisy] > 1.05),
+            "over_1": percent(given[noisy] > 1.01),
+            "over_5": percent(given[noisy] > 1.05),
             "worst": float(given[noisy].max()),
-            "within_10": _percent(best[noisy] <= 1.1),
-            "within_10_clips": _percent(best[noisy & (family == "clip")] <= 1.1),
-            "within_10_oscillations": _percent(best[noisy & (family == "oscillation")] <= 1.1),
+            "within": percent(best[noisy] <= 1.1),
+            "within_clips": percent(best[noisy & (about["family"] == "clip")] <= 1.1),
+            "within_oscillations": percent(best[noisy & (about["family"] == "oscillation")] <= 1.1),
             "mean": float(best[noisy].mean()),
             "geometric": float(np.exp(np.log(best[noisy]).mean())),
-            "clean_rms": float(clips.mean()),
+            "clean_mean": float(clips.mean()),
             "clean_worst": float(clips.max()),
-            "clean_under_1": _percent(change[clean] < 1),
+            "clean_under": percent(change[clean] < limit[clean]),
         }
+        return {name: float(f"{value:.5g}") for name, value in found.items()}
 
 
 def kept(grid: Grid, label: str) -> Path:
     """Where the scores of a label are; another place whenever grid or measures change."""
-    digest = hashlib.sha256((HERE / "measures.py").read_bytes()).hexdigest()[:10]
-    return grid.folder / f"scores-{digest}" / f"{label}.npz"
+    return grid.folder / f"scores-{fingerprint(HERE / 'measures.py')}" / f"{label}.npz"
 
 
 def load(grid: Grid, label: str) -> Tally | None:
@@ -98,5 +111,6 @@ def save(tally: Tally, label: str) -> None:
     np.savez(path, **tally.scores)
 
 
-def _percent(hit: np.ndarray) -> float:
+def percent(hit: np.ndarray) -> float:
+    """Of true ones; NaN of none."""
     return float(100 * hit.mean()) if hit.size else float("nan")
