@@ -237,6 +237,9 @@ class Grid:
 
 
 _KEPT = ("truth", "waves")
+_ABOUT = (
+    "name", "family", "kind", "key", "scored", "frequency", "amplitude", "peaks", "space", "scale",
+)  # fmt: skip
 
 
 def version() -> str:
@@ -252,8 +255,7 @@ def _keep(split: str, root: str, folder: Path) -> None:
     about = []
     for m in found:
         place = places[m.space] = places.get(m.space, -1) + 1
-        fields = ("name", "family", "kind", "key", "scored", "frequency", "amplitude", "peaks", "space", "scale")
-        about.append({f: getattr(m, f) for f in fields} | {"place": place})
+        about.append({f: getattr(m, f) for f in _ABOUT} | {"place": place})
     for space, dims in SPACES.items():
         some = [m for m in found if m.space == space]
         for rate in RATES:

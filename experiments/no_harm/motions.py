@@ -23,7 +23,7 @@ RADIANS = float(np.deg2rad(1 / DEGREE))
 GRAVITY = 9810.0
 
 ALL = tuple(range(17))
-ARMS, LEGS = (11, 12, 13, 14, 15, 16), (4, 5, 6, 1, 2, 3)
+ARMS, LEGS = (11, 12, 13, 14, 15, 16), (1, 2, 3, 4, 5, 6)
 LIMBS = {"left arm": (12, 13), "right arm": (15, 16), "left leg": (5, 6), "right leg": (2, 3)}
 
 

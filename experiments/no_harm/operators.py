@@ -50,8 +50,8 @@ def apply(matrix: Values, values: Values) -> Values:
 def gcv_spline(values: Values) -> Values:
     """The smoothing spline of every coordinate at even times, with the penalty of lowest score.
 
-    SciPy's ``make_smoothing_spline`` gives the same where its search ends inside: it tries no penalty above the
-    number of samples, in the third power of the unit of time.
+    SciPy's ``make_smoothing_spline`` gives the same where its search ends inside: it tries no penalty above
+    the number of samples, in the third power of the unit of time.
     """
     frames = len(values)
     basis, roughness = _spline_basis(frames)

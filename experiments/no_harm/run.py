@@ -1,4 +1,4 @@
-"""Does refinement ever harm? Methods on a grid of motion × noise × frame rate, beside the best of many filters.
+"""Does refinement ever harm? Methods on a grid of motion × noise × frame rate, beside the best of 51 filters.
 
     export STEADYPOSE_DATA=…                                  (the folder that holds mocap/)
     python run.py score default                               all stages, nothing set, on the validation grid
@@ -34,7 +34,7 @@ def main() -> None:
     one.add_argument("--split", choices=SPLITS, default="validation")
     one.add_argument("--every", type=int, default=1)
     one.add_argument("--again", action="store_true")
-    one.add_argument("--together", action="store_true", help="many bodies a call: quicker, not quite the same")
+    one.add_argument("--together", action="store_true", help="many bodies a call: quicker")
     what.add_parser("summary")
     args = parser.parse_args()
     if args.what == "summary":

@@ -60,11 +60,11 @@ class Tally:
     def short(self) -> dict[str, float]:
         """The targets in a few numbers, over the cells that were measured.
 
-        Of noisy cells: ``over_1``, ``over_5``: percent whose error is above the input's by more than 1 or 5 %;
-        ``worst``: largest ratio to the input; ``within``: percent within 1.1 times the oracle, also of clips and
-        oscillations; ``mean``, ``geometric``: ratio to the oracle. ``clean_mean``, ``clean_worst``: mm that
-        clips without noise are changed by; ``clean_under``: percent of all cells without noise that are changed
-        by less than ``CLEAN``.
+        Of noisy cells: ``over_1``, ``over_5``: percent whose error is above the input's by more than 1 or
+        5 %; ``worst``: largest ratio to the input; ``within``: percent within 1.1 times the oracle, also of
+        clips and oscillations; ``mean``, ``geometric``: ratio to the oracle. ``clean_mean``,
+        ``clean_worst``: mm that clips without noise are changed by; ``clean_under``: percent of all cells
+        without noise that are changed by less than ``CLEAN``.
         """
         about = self.about()
         best, given = self.ratios()

@@ -51,25 +51,23 @@ def numbers(tally: Tally, rivals: dict[str, Tally]) -> dict[str, Any]:
     noisy = about["noise"] != "none"
     shares = {
         what: {
-            str(v): _shares(best, given, noisy & (about[what] == v)) for v in dict.fromkeys(about[what][noisy])
+            str(v): _shares(best, given, noisy & (about[what] == v))
+            for v in dict.fromkeys(about[what][noisy])
         }
         for what in ("family", "space", "noise", "rate", "kind")
     }
-    found = {
+    return {
         "short": tally.short(),
         "by": shares,
         "gain": _gains(tally, about),
         "peak": _peaks(tally, about),
         "clean": _clean(tally, about),
         "lag": [_short(np.quantile(np.abs(tally.scores["lag"]), q)) for q in (0.5, 0.95)],
-        "accel": {
-            of: _short(np.exp(np.nanmean(np.log(_over(tally, f"{of}.accel")[noisy])))) for of in ("best", "input")
-        },
+        "accel": {of: _short(_accel(tally, of, noisy)) for of in ("best", "input")},
         "against": {r: _against(tally, other, about, noisy) for r, other in rivals.items()},
         "worst": _listed(tally, np.where(noisy, best, 0)),
         "harmed": _listed(tally, np.where(noisy, given, 0)),
     }
-    return found
 
 
 def _shares(best: np.ndarray, given: np.ndarray, some: Hits) -> dict[str, float]:
@@ -100,7 +98,8 @@ def _gains(tally: Tally, about: dict[str, np.ndarray]) -> dict[str, Any]:
                 row = [_short(np.median(gain[some])), _short(gain[some].min()), int(some.sum())]
                 table.setdefault(str(rate), {})[f"{f:g}"] = row
     share = percent(gain[asked] >= LEAST_GAIN)
-    return {"table": table, "asked": int(asked.sum()), "share": _short(share), "lowest": _short(gain[asked].min())}
+    lowest = _short(gain[asked].min())
+    return {"table": table, "asked": int(asked.sum()), "share": _short(share), "lowest": lowest}
 
 
 def _peaks(tally: Tally, about: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -158,9 +157,11 @@ def _against(tally: Tally, other: Tally, about: dict[str, np.ndarray], noisy: Hi
     }
 
 
-def _over(tally: Tally, other: str) -> np.ndarray:
+def _accel(tally: Tally, other: str, some: Hits) -> float:
+    """Geometric mean of Accel over that of the input or the oracle."""
     tiny = 1e-6
-    return (tally.scores[other.partition(".")[2]] + tiny) / (tally.oracle[other] + tiny)
+    ratios = (tally.scores["accel"] + tiny) / (tally.oracle[f"{other}.accel"] + tiny)
+    return float(np.exp(np.log(ratios[some]).mean()))
 
 
 def _listed(tally: Tally, by: np.ndarray) -> list[list[Any]]:

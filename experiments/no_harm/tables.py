@@ -109,7 +109,7 @@ def _peaks(labels: Labels) -> list[str]:
     lines = [
         "### Peak speed over the true one",
         "",
-        "Median, lowest; % of cells within 5 %. Kinds with *made* have a known peak; of clips the fastest moment.",
+        "Median, lowest; % of cells within 5 %. *Made*: peaks are known; of clips the fastest moment.",
         "",
     ]
     noises = list(next(iter(next(iter(labels.values()))["peak"].values())))
@@ -131,11 +131,12 @@ def _clean(labels: Labels) -> list[str]:
         "",
     ]
     kinds = [k for k in next(iter(labels.values()))["clean"] if k != "worst"]
-    rows = [[k, *("{1:.2f}, {2:.2f}; {3:.0f}".format(*v["clean"][k]) for v in labels.values())] for k in kinds]
+    shown = "{1:.2f}, {2:.2f}; {3:.0f}"
+    rows = [[k, *(shown.format(*v["clean"][k]) for v in labels.values())] for k in kinds]
     lines += _table(["", *labels], rows)
     for label, v in _looked_at(labels).items():
-        worst = "; ".join(f"{name}, {rate} fps: {moved:.3g}" for moved, name, _, rate in v["clean"]["worst"][:8])
-        lines += [f"Most changed, *{label}*: {worst}.", ""]
+        most = (f"{name}, {rate} fps: {moved:.3g}" for moved, name, _, rate in v["clean"]["worst"][:8])
+        lines += [f"Most changed, *{label}*: {'; '.join(most)}.", ""]
     return lines
 
 
@@ -145,8 +146,8 @@ def _against(labels: Labels) -> list[str]:
         for rival, a in v["against"].items():
             where = "; ".join(f"{what}: {count} ({share:.0f} %)" for what, count, share in a["where"][:8])
             lines += [
-                f"*{label}* against {rival}: {a['share']:.3g} % of cells, worst {a['worst']:.3g} ×, geometric mean "
-                f"{a['geometric']:.3g} ×. {where or 'Nowhere'}.",
+                f"*{label}* against {rival}: {a['share']:.3g} % of cells, worst {a['worst']:.3g} ×, "
+                f"geometric mean {a['geometric']:.3g} ×. {where or 'Nowhere'}.",
                 "",
             ]
     return lines
