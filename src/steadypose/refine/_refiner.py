@@ -11,10 +11,12 @@ import numpy.typing as npt
 from steadypose import rotations
 from steadypose._timed import complete
 from steadypose.errors import DataError
+from steadypose.refine._aside import say_rest, set_aside
 from steadypose.refine._segments import Bools, Floats, Segments, Values, fill_gaps, find_segments
 from steadypose.refine._size import body_size, size_so_far
 from steadypose.refine.filters import Filter, Gaussian, Indices, Slerp
-from steadypose.refine.outliers import find_outliers, find_switches
+from steadypose.refine.outliers import ROTATION_SIZE, find_outliers, find_switches
+from steadypose.refine.rest_pose import count_rest_rotations
 from steadypose.refine.swaps import repair_swaps
 from steadypose.sequence import BodyMotion, PoseSequence
 
@@ -37,8 +39,10 @@ class Refiner:
         What smooths.
     max_gap
         Longest gap that is filled, seconds; 0 fills none.
-    outliers, swaps
-        Whether those stages run (positions only).
+    outliers
+        Whether slips are taken out, frames in which the body collapses, and rest poses at the start kept.
+    swaps
+        Whether exchanged sides are put back (positions only).
     confidence
         Whether confidence weighs samples.
     """
@@ -76,8 +80,12 @@ class Refiner:
         frames, persons, keypoints, dims = seq.shape
         if persons == 0:
             return seq.with_positions(seq.positions, f"refine: {self.describe()}; no person")
-        counts = {}
-        x = seq.positions
+        counts: dict[str, int] = {}
+        x, rest = seq.positions, np.zeros(persons, np.intp)
+        if self.outliers:
+            x, rest, lost = set_aside(seq)
+            counts |= say_rest(rest)
+            counts[f"{'frame' if lost == 1 else 'frames'} where the body collapsed or was elsewhere"] = lost
         if self.swaps:
             x, swapped = repair_swaps(x, seq.confidence, seq.times, seq.skeleton)
             counts["frames with left and right swapped back"] = int(swapped.any(axis=2).sum())
@@ -95,15 +103,9 @@ class Refiner:
         person = np.repeat(np.arange(persons), keypoints)
         doubted = None
         if self.outliers:
-            slips = find_outliers(values, valid, seq.times, size)
-            if slips.any():
-                inside = find_segments(valid & ~slips, seq.times, self.max_gap, cuts).covered(valid.shape)
-                # A slip at the end of a stretch has nothing to bridge it: it stays, and hardly counts.
-                doubted = slips & ~inside
-                inside &= slips
-                valid = valid & ~inside
-                counts["outliers removed"] = int(inside.sum())
-                del inside
+            bones = seq.skeleton.bones + keypoints * np.arange(persons)[:, None, None]
+            slips = find_outliers(values, valid, seq.times, size, bones=bones.reshape(-1, 2))
+            valid, doubted, counts["outliers removed"] = self._without(slips, valid, seq.times, cuts)
             del slips  # a million frames of masks add up
         segments = find_segments(valid, seq.times, self.max_gap, cuts)
         out, filled = self._curves(values, valid, confidence, seq.times, sizes, person, segments, doubted)
@@ -112,7 +114,10 @@ class Refiner:
             [f"refine: {self.describe()}, max_gap={self.max_gap:g}"]
             + [f"{n} {what}" for what, n in counts.items() if n]
         )
-        return seq.with_positions(out.reshape(seq.shape), note, filled.reshape(seq.shape[:3]))
+        out = out.reshape(seq.shape)
+        for one, rows in enumerate(rest):
+            out[:rows, one] = seq.positions[:rows, one]
+        return seq.with_positions(out, note, filled.reshape(seq.shape[:3]))
 
     def _rotations(self, motion: BodyMotion) -> BodyMotion:
         frames, persons, joints = motion.shape
@@ -121,28 +126,62 @@ class Refiner:
         # A difference of matrices, over √2, is the angle between them (for small angles): speeds are radians.
         size = np.full(persons * joints, np.sqrt(2.0))
         person = np.repeat(np.arange(persons), joints)
+        counts: dict[str, int] = {}
+        doubted, rest = None, np.zeros(persons, np.intp)
+        if self.outliers:
+            rest = count_rest_rotations(motion.rotations, motion.times)
+            counts |= say_rest(rest)
+            for one, rows in enumerate(rest):
+                valid[:rows, one * joints : (one + 1) * joints] = False
+            slips = find_outliers(values, valid, motion.times, size / np.sqrt(2.0) * ROTATION_SIZE)
+            valid, doubted, counts["outliers removed"] = self._without(slips, valid, motion.times)
         segments = find_segments(valid, motion.times, self.max_gap)
-        out, filled = self._curves(values, valid, None, motion.times, size, person, segments)
+        out, filled = self._curves(values, valid, None, motion.times, size, person, segments, doubted)
         matrices = rotations.project(out.astype(np.float64).reshape(motion.rotations.shape))
         translation: npt.NDArray[np.float64] | None = None
         if motion.translation is not None:
-            where = complete(motion.translation)
+            where, uncertain = complete(motion.translation), None
             path = motion.translation
+            for one, rows in enumerate(rest):
+                where[:rows, one] = False
             start = path[where].mean(axis=0) if where.any() else np.zeros(3)  # keeps single precision small
             follow = Gaussian(self.filter.sigma) if isinstance(self.filter, Slerp) else self.filter
-            height = 1.7 / {"m": 1.0, "cm": 0.01, "mm": 0.001}.get(motion.unit, 1.0)
+            height = np.full(persons, 1.7 / {"m": 1.0, "cm": 0.01, "mm": 0.001}.get(motion.unit, 1.0))
+            near = (path - start).astype(np.float32)
+            if self.outliers:
+                slips = find_outliers(near, where, motion.times, height)
+                where, uncertain, slipped = self._without(slips, where, motion.times)
+                counts["outliers of the root's path removed"] = slipped
             moved, _ = Refiner(follow, self.max_gap)._curves(
-                (path - start).astype(np.float32),
+                near,
                 where,
                 None,
                 motion.times,
-                np.full(persons, height),
+                height,
                 np.arange(persons),
                 find_segments(where, motion.times, self.max_gap),
+                uncertain,
             )
             translation = np.asarray(moved + start, dtype=np.float64)
-        note = f"refine: {self.describe()}, max_gap={self.max_gap:g}; {int(filled.sum())} rotations filled"
+        for one, rows in enumerate(rest):
+            matrices[:rows, one] = motion.rotations[:rows, one]
+            if translation is not None and motion.translation is not None:
+                translation[:rows, one] = motion.translation[:rows, one]
+        said = [f"{n} {what}" for what, n in counts.items() if n] + [f"{int(filled.sum())} rotations filled"]
+        note = "; ".join([f"refine: {self.describe()}, max_gap={self.max_gap:g}", *said])
         return motion.with_rotations(matrices, note, translation, filled.reshape(motion.shape))
+
+    def _without(
+        self, slips: Bools, valid: Bools, times: Floats, cuts: Bools | None = None
+    ) -> tuple[Bools, Bools | None, int]:
+        """What is valid without slips; slips that stay, as nothing bridges them; how many are gone."""
+        if not slips.any():
+            return valid, None, 0
+        inside = find_segments(valid & ~slips, times, self.max_gap, cuts).covered(valid.shape)
+        # A slip at the end of a stretch has nothing to bridge it: it stays, and hardly counts.
+        doubted = slips & ~inside
+        inside &= slips
+        return valid & ~inside, doubted, int(inside.sum())
 
     def _curves(
         self,

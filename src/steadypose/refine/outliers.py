@@ -15,6 +15,7 @@ import numpy.typing as npt
 from steadypose._timed import complete
 from steadypose.refine._rolling import rolling_median, window_span
 from steadypose.refine._size import SAMPLED_FRAMES, body_size
+from steadypose.refine._slips import Curves, Suspects, find_slips
 
 Array = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
@@ -22,6 +23,9 @@ Bools = npt.NDArray[np.bool_]
 # Chosen on captured motion at 30 fps with planted slips (experiments/cleaning).
 WINDOW = 0.45
 THRESHOLD = 3.0
+# Of rotation matrices, in place of a body's size: a limb is about a quarter of a body long, so that turning it by
+# four radians moves its end by a body's size; √2 as matrices differ by that much more than their angle.
+ROTATION_SIZE = 4 * 2**0.5
 _FLOOR = 0.01  # of the body's size: no estimator is better than that, integer pixels are not
 _STEP = 1 / 30  # seconds over which speed is measured: long enough not to be noise alone at high frame rates
 _BLOCK = 1 << 20  # values per block
@@ -37,17 +41,20 @@ def find_outliers(
     times: Array,
     size: Array | None = None,
     *,
+    bones: npt.NDArray[np.intp] | None = None,
     window: float = WINDOW,
     threshold: float = THRESHOLD,
 ) -> Bools:
-    """Keypoints that leave their path for a moment: a Hampel identifier that knows about motion.
+    """Keypoints that leave their path for a moment: a Hampel identifier that knows about motion and bodies.
 
-    A sample is an outlier if its distance from the median of a centred window is more than ``threshold``
-    times the local spread, and if it is as far from the good samples just before and just after it: what is
-    reached step by step is motion. The spread is the mean of three lengths: 1.4826 times the median of such
-    distances in the window (the noise); the median displacement within a thirtieth of a second (so that a
-    fast motion that turns back is none); and 1 % of the body's size (so that a motionless or quantised curve
-    is left alone).
+    A sample is suspected if its distance from the median of a centred window is more than ``threshold``
+    times the local spread: the mean of 1.4826 times the median of such distances in the window (the noise); the
+    median displacement within a thirtieth of a second; and 1 % of the body's size (so that a motionless or
+    quantised curve is left alone). A suspect is an outlier if it is as far from the line between the good
+    samples before and after it, and if it got there and back in a jump: a step that covers half of the way and
+    differs by as much from the steps beside it. What takes several steps is motion, and so is what the body
+    shares: bones that keep their lengths, and neighbours that move along, but less (where the push is one
+    that a body can give).
 
     Parameters
     ----------
@@ -57,7 +64,10 @@ def find_outliers(
     times : ndarray, shape (frames,)
         Seconds, strictly increasing.
     size : ndarray, shape (curves,), optional
-        Size of the body each curve belongs to. None: that of all curves together.
+        Size of the body each curve belongs to; of rotation matrices (dims = 9) :data:`ROTATION_SIZE`. None: that of all
+        curves together.
+    bones : ndarray of int, shape (bones, 2), optional
+        Pairs of curves that a bone joins. None: only time is evidence.
     window
         Full width in seconds. Slips shorter than half of it are found; at its default, up to six frames
         at 30 fps.
@@ -89,7 +99,7 @@ def find_outliers(
     centre, axes = _principal_axes(values, valid)
     halo = 2 * half + lag
     rows = max(4 * halo, _BLOCK // (curves * dims))
-    limits = []
+    suspects = []
     for start in range(0, frames, rows):
         stop = min(frames, start + rows)
         part = slice(max(0, start - halo), min(frames, stop + halo))
@@ -108,9 +118,18 @@ def find_outliers(
         with np.errstate(invalid="ignore"):
             far = (distance - lag_behind > limit) & v & (inside >= 5)
         kept = slice(start - part.start, stop - part.start)
-        outlier[start:stop] = far[kept]
-        limits.append(limit[kept][far[kept]])
-    _keep_leaps(outlier, values, valid, np.concatenate(limits), half)
+        frame, curve = np.nonzero(far[kept])
+        suspects.append((frame + start, curve, limit[kept][frame, curve]))
+    frame, curve, limit = (np.concatenate(a) for a in zip(*suspects, strict=True))
+    if not len(frame):
+        return outlier
+    order = np.lexsort((frame, curve))
+    sizes = floor / _FLOOR * np.ones(curves)
+    found = find_slips(
+        Suspects(curve[order], frame[order], limit[order].astype(np.float64)),
+        Curves(values, valid, times, sizes, half, bones),
+    )
+    outlier[found.frame, found.curve] = True
     return outlier
 
 
@@ -181,32 +200,6 @@ def _sudden(x: Array, there: npt.NDArray[np.intp], times: Array, size: float) ->
         common = np.count_nonzero(np.isfinite(away), axis=1)
         found.append(start + np.flatnonzero((2 * far > common) & (common >= 3)))
     return np.concatenate(found) if found else np.empty(0, np.intp)
-
-
-def _keep_leaps(outlier: Bools, values: Array, valid: Bools, leap: Array, reach: int) -> None:
-    """Take back, in place, outliers that lie nearer than ``leap`` to a good sample just before or just
-    after them.
-
-    A slip leaves its path at once and comes back at once. What is reached step by step is motion, or a
-    good sample whose window is spoilt by a slip or a step beside it.
-    """
-    at, curve = np.nonzero(outlier)
-    beside = []
-    for direction in (-1, 1):
-        other, searching = at + direction, np.ones(len(at), bool)
-        for _ in range(reach):
-            searching &= (other >= 0) & (other < len(values))
-            searching[searching] = ~valid[other[searching], curve[searching]]
-            other[searching] += direction
-        found = (other >= 0) & (other < len(values))
-        other[~found] = 0
-        found &= valid[other, curve]
-        beside.append((other, found & (_norm(values[at, curve] - values[other, curve]) <= leap)))
-    while True:
-        back = outlier[at, curve] & np.any([near & ~outlier[other, curve] for other, near in beside], axis=0)
-        if not back.any():
-            return
-        outlier[at[back], curve[back]] = False
 
 
 def _nearer(frames: Array, this: Array, other: Array) -> bool:
