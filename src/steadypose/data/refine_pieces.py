@@ -34,7 +34,7 @@ _RADIANS = 1 / 1.2  # of rotation noise for a metre of noise in a keypoint
 _TURN = 0.12  # seconds: deviation of the bell that rounds the turns of a motion run to and fro
 # Smallest added movement, in deviations of noise without memory, and of an estimator's: errors that last look
 # like weak movements, and most of what looks so is error.
-_WEAKEST = {False: 1.0, True: 4.0}
+_WEAKEST = {False: 1.5, True: 4.0}
 _NUMBERS = 24_000  # keypoints × axes × frames of a block
 
 
@@ -123,12 +123,15 @@ class Block:
         Nine axes are the entries of a rotation matrix.
     size : ndarray of float32, shape (pieces,)
         Of the bodies.
+    lasting : ndarray of float32, shape (pieces,)
+        1 where the errors are an estimator's, which last; else 0.
     """
 
     fps: float
     noisy: Values
     truth: Values
     size: Values
+    lasting: Values
 
     def described(self, noisy: Values, spec: BankSpec) -> tuple[Described, Values]:
         """What a network sees of curves of this block, and their bands (bands, frames, pieces, …)."""
@@ -177,12 +180,13 @@ class Pieces:
         pieces = int(np.clip(_NUMBERS // (keypoints * axes * frames), 1, 40 if keypoints > 1 else 60))
         made = [self._piece(frames, keypoints, axes, fps, rng) for _ in range(pieces)]
         noisy, truth = (np.stack([m[i] for m in made], axis=1).astype(np.float32) for i in (0, 1))
-        return Block(fps, noisy, truth, np.array([m[2] for m in made], np.float32))
+        size, lasting = (np.array([m[i] for m in made], np.float32) for i in (2, 3))
+        return Block(fps, noisy, truth, size, lasting)
 
     def _piece(
         self, frames: int, keypoints: int, axes: int, fps: float, rng: np.random.Generator
-    ) -> tuple[Floats, Floats, Floats]:
-        """Noisy and true curves (frames, keypoints, axes), and the size of the body."""
+    ) -> tuple[Floats, Floats, float, bool]:
+        """Noisy and true curves (frames, keypoints, axes), the size of the body, whether errors last."""
         d = self.data
         while True:
             clip = int(rng.choice(len(self.clips), p=self._share))
@@ -206,11 +210,12 @@ class Pieces:
             noisy = truth + noise_like_estimators(truth.shape, fps, level, rng, estimator, smoothed)
         size = body_size(truth[:, None])[0]
         some = rng.permutation(17)[:keypoints]
-        return noisy[:, some], truth[:, some], np.asarray(size)
+        lasting = level > 0 and (estimator or found is not None)
+        return noisy[:, some], truth[:, some], float(size), lasting
 
     def _rotating(
         self, clip: int, at: Floats, keypoints: int, fps: float, rng: np.random.Generator
-    ) -> tuple[Floats, Floats, Floats]:
+    ) -> tuple[Floats, Floats, float, bool]:
         from scipy.spatial.transform import Rotation
 
         q = self._rotations[clip]
@@ -227,7 +232,7 @@ class Pieces:
         noise = noise_like_estimators(shape, fps, level, rng, estimator, smoothed)
         noisy = truth * Rotation.from_rotvec(noise.reshape(-1, 3))
         curves = [r.as_matrix().reshape(len(at), keypoints, 9) for r in (noisy, truth)]
-        return curves[0], curves[1], np.asarray(ROTATION_SIZE)
+        return curves[0], curves[1], ROTATION_SIZE, estimator and level > 0
 
     def _level(self, rng: np.random.Generator) -> float:
         """Metres of noise."""

@@ -22,7 +22,10 @@ JUMP_AT_END = 0.7  # … where there is a step on one side only
 BRISK = 16.0  # sizes per second squared: what limbs do all the time (30 m/s²)
 VIOLENT = 150.0  # … and what none does (300 m/s²)
 KEPT = 0.2  # of the way off the path: by how much bones may change
-ALONG = (0.2, 0.8)  # of the way off the path: how far what a limb hangs from moves with it; the whole body: all of it
+ALONG = (
+    0.2,
+    0.8,
+)  # of the way off the path: how far what a limb hangs from moves with it; the whole body: all of it
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,7 @@ def count_rest_rotations(rotations: Array, times: Array) -> Ints:
     return np.array([_leading_rows(c, times, TURN) for c in change.T], dtype=np.intp)
 
 
-def count_rest_positions(
-    positions: Array, times: Array, size: Array, bones: Ints | None = None
-) -> Ints:
+def count_rest_positions(positions: Array, times: Array, size: Array, bones: Ints | None = None) -> Ints:
     """Rows of a rest pose before the motion of every person, in space (3D).
 
     Positions count relative to the body's middle, so it does not matter where the rest pose stands. Bones have

@@ -58,6 +58,7 @@ class GateConfig:
             self,
             {
                 "loss.acceleration": (0 <= loss.acceleration < float("inf"), "a factor from 0 up"),
+                "loss.lasting": (0 <= loss.lasting < float("inf"), "a factor from 0 up"),
                 "loss.harm": (0 <= loss.harm < float("inf"), "a factor from 0 up"),
                 "loss.floor": (0 < loss.floor < 1, "a share of the body's size above 0"),
                 "trainer.batch": (self.trainer.batch == 1, "1: a block is a batch"),

@@ -23,13 +23,16 @@ class GateLossConfig:
     ----------
     acceleration
         Factor of the acceleration's error beside the position's.
+    lasting
+        That factor where errors are an estimator's: they last, and much of what is left of them can be seen.
     harm
         Factor of what the error exceeds the input's by.
     floor
         Error that is as good as none, in sizes of the body.
     """
 
-    acceleration: float = 0.5
+    acceleration: float = 0.4
+    lasting: float = 1.2
     harm: float = 0.5
     floor: float = 0.0002
 
@@ -91,17 +94,19 @@ def errors_of(refined: Tensor, noisy: Tensor, truth: Tensor, bands: Tensor, size
     return GateErrors(_length(error) * unit, _bend(error) * unit, best, best_bend, input_position)
 
 
-def loss_of(errors: GateErrors, config: GateLossConfig) -> Tensor:
-    """Mean over keypoints; the root keeps the worst of them from ruling."""
+def loss_of(errors: GateErrors, config: GateLossConfig, lasting: Tensor) -> Tensor:
+    """Mean over keypoints; the root keeps the worst of them from ruling.
+
+    ``lasting``, (pieces,), is 1 for pieces with an estimator's errors.
+    """
     c = config
     position = (errors.position + c.floor) / (errors.best_position + c.floor)
     loss = 2 * position.sqrt()
     harm = (errors.position + c.floor) / (errors.input_position + c.floor)
     loss = loss + c.harm * (harm - 1).clamp(min=0)
-    if c.acceleration:
-        bend = (errors.acceleration + c.floor) / (errors.best_acceleration + c.floor)
-        loss = loss + 2 * c.acceleration * bend.sqrt()
-    return loss.mean()
+    bend = (errors.acceleration + c.floor) / (errors.best_acceleration + c.floor)
+    factor = c.acceleration + (c.lasting - c.acceleration) * lasting
+    return (loss + 2 * factor[:, None] * bend.sqrt()).mean()
 
 
 def _length(error: Tensor) -> Tensor:

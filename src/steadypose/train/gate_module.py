@@ -27,7 +27,7 @@ Values = npt.NDArray[np.float32]
 
 
 class Judged:
-    """Blocks as batches: noisy, truth, size and rate, then the bands, then what the network sees."""
+    """Blocks as batches: what a block holds, its rate, its bands, and what the network sees."""
 
     single = True  # blocks have shapes of their own
 
@@ -43,7 +43,8 @@ class Judged:
         block = self.pieces.block(self.first + int(number))
         rate = np.array(block.fps, np.float32)
         seen, bands = block.described(block.noisy, self.pieces.spec)
-        return (block.noisy, block.truth, block.size, rate, bands, *astuple(seen))
+        given = block.noisy, block.truth, block.size, block.lasting
+        return (*given, rate, bands, *astuple(seen))
 
 
 class GateModule(TrainingModule):
@@ -63,11 +64,11 @@ class GateModule(TrainingModule):
     def loss_of(self, batch: Batch) -> Tensor:
         """The loss of a block."""
         errors = _errors(self.network, batch, second=self.global_step % 2 == 1)
-        return loss_of(errors, self.loss)
+        return loss_of(errors, self.loss, _lasting(batch))
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Add up a block."""
-        self._add(_errors(self.kept, batch, second=True))
+        self._add(_errors(self.kept, batch, second=True), _lasting(batch))
 
     def on_validation_epoch_end(self) -> None:
         """Means over blocks."""
@@ -84,17 +85,17 @@ class GateModule(TrainingModule):
         network.eval()
         with torch.inference_mode():
             for batch in InOrder(validation):
-                self._add(_errors(network, batch, second=True))
+                self._add(_errors(network, batch, second=True), _lasting(batch))
         return self._means()
 
     def summary(self, scores: Mapping[str, Any]) -> str:
         """Words for :meth:`scores`."""
         return f"validation of the best: {_words(scores)}"
 
-    def _add(self, e: GateErrors) -> None:
+    def _add(self, e: GateErrors, lasting: Tensor) -> None:
         floor = self.loss.floor
         figures = {
-            "loss": loss_of(e, self.loss),
+            "loss": loss_of(e, self.loss, lasting),
             "position": ((e.position + floor) / (e.best_position + floor)).log().mean(),
             "acceleration": ((e.acceleration + floor) / (e.best_acceleration + floor)).log().mean(),
             "input": ((e.position + floor) / (e.input_position + floor)).log().mean(),
@@ -111,18 +112,24 @@ class GateModule(TrainingModule):
 
 
 def _errors(network: nn.Module, batch: Batch, *, second: bool) -> GateErrors:
-    noisy, truth, size, rate, bands, *seen = (t for t in batch if t is not None)
+    noisy, truth, size, lasting, rate, bands, *seen = (t for t in batch if t is not None)
     spread = torch.from_numpy(to_frames(len(noisy), len(seen[0])).toarray())
     if not second:
         return errors_of(passed(noisy, bands, network(*seen), spread), noisy, truth, bands, size)
     with torch.no_grad():
         first = passed(noisy, bands, network(*seen), spread)
-    block = Block(float(rate), noisy.numpy(), truth.numpy(), size.numpy())
+    block = Block(float(rate), *(t.numpy() for t in (noisy, truth, size, lasting)))
     again = _believed(block.noisy, first.numpy())
     described, of_again = block.described(again, network.spec)  # type: ignore[arg-type]
     logits = network(*map(torch.from_numpy, astuple(described)))
     refined = passed(torch.from_numpy(again), torch.from_numpy(of_again), logits, spread)
     return errors_of(refined, noisy, truth, bands, size)
+
+
+def _lasting(batch: Batch) -> Tensor:
+    lasting = batch[3]
+    assert lasting is not None
+    return lasting
 
 
 def _believed(noisy: Values, first: Values) -> Values:
