@@ -82,7 +82,7 @@ class Work:
     def _tune(self, motion: Motion, truth: Motion) -> Tuning:
         fixed = dict(self.settings)
         method = fixed.pop("method")
-        for stage in ("outliers", "swaps"):
+        for stage in ("outliers", "swaps", "strays", "check_rate"):
             if fixed[stage] is None:  # as refine takes it
                 fixed[stage] = method is None
         return tune(

@@ -11,9 +11,12 @@ import numpy.typing as npt
 from steadypose import rotations
 from steadypose._timed import complete
 from steadypose.errors import DataError
+from steadypose.refine import low_rate
 from steadypose.refine._segments import Bools, Floats, Segments, Values, fill_gaps, find_segments
 from steadypose.refine._size import body_size
+from steadypose.refine._thin import copies_in, without_copies
 from steadypose.refine.filters import Filter, Gaussian, Slerp
+from steadypose.refine.missing import below, find_strays
 from steadypose.refine.outliers import find_outliers, find_switches
 from steadypose.refine.swaps import repair_swaps
 from steadypose.sequence import BodyMotion, PoseSequence
@@ -41,6 +44,12 @@ class Refiner:
         Whether those stages run (positions only).
     confidence
         Whether confidence weighs samples.
+    min_confidence
+        Keypoints below it are missing; None: none are.
+    strays
+        Whether keypoints that leap off their path at low confidence are missing.
+    check_rate
+        Whether frames that repeat the one before are left out, and what is too fast for its rate alone.
     """
 
     filter: Filter
@@ -48,10 +57,15 @@ class Refiner:
     outliers: bool = False
     swaps: bool = False
     confidence: bool = True
+    min_confidence: float | None = None
+    strays: bool = False
+    check_rate: bool = False
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.max_gap) and self.max_gap >= 0):
             raise DataError(f"expected max_gap of 0 seconds or more, found {self.max_gap!r}")
+        if self.min_confidence is not None and not np.isfinite(self.min_confidence):
+            raise DataError(f"expected min_confidence as a number, found {self.min_confidence!r}")
 
     def latency(self, fps: float) -> float:
         """Frames of future that a frame's result may depend on; infinite if all of them."""
@@ -59,6 +73,11 @@ class Refiner:
 
     def __call__(self, motion: AnyMotion) -> AnyMotion:
         """The motion, steady; see :func:`steadypose.refine`."""
+        if self.check_rate and (copies := copies_in(motion)).any():
+            return cast(AnyMotion, without_copies(motion, copies, self._once))
+        return self._once(motion)
+
+    def _once(self, motion: AnyMotion) -> AnyMotion:
         steady: PoseSequence | BodyMotion
         steady = self._rotations(motion) if isinstance(motion, BodyMotion) else self._positions(motion)
         return cast(AnyMotion, steady)
@@ -76,7 +95,7 @@ class Refiner:
         if persons == 0:
             return seq.with_positions(seq.positions, f"refine: {self.describe()}; no person")
         counts = {}
-        x = seq.positions
+        x, doubts = self._without_doubtful(seq)
         if self.swaps:
             x, swapped = repair_swaps(x, seq.confidence, seq.times, seq.skeleton)
             counts["frames with left and right swapped back"] = int(swapped.any(axis=2).sum())
@@ -88,7 +107,10 @@ class Refiner:
         switches = find_switches(x, seq.times, seen, bodies)
         cuts = np.repeat(switches, keypoints, axis=1) if switches.any() else None
         valid, size = seen.reshape(frames, -1), np.repeat(bodies, keypoints)
-        doubted = None
+        doubted = strays = None
+        if self.strays and confidence is not None:
+            strays = find_strays(values, valid, confidence, seq.times, size)
+            valid = valid & ~strays
         if self.outliers:
             slips = find_outliers(values, valid, seq.times, size)
             if slips.any():
@@ -102,12 +124,49 @@ class Refiner:
             del slips  # a million frames of masks add up
         segments = find_segments(valid, seq.times, self.max_gap, cuts)
         out, filled = self._curves(values, valid, confidence, seq.times, size, segments, doubted)
+        if strays is not None and strays.any():
+            left = strays & ~filled
+            out[left] = values[left]  # nothing better is known: the input stands, and drags nobody along
+            counts["keypoints astray at low confidence"] = int(strays.sum())
+            counts["of them left as they were"] = int(left.sum())
+        fast = self._left_alone(out, filled, values, valid, seq.times, size, low_rate.POSITIONS)
         counts["keypoints filled"] = int(filled.sum())
         note = "; ".join(
-            [f"refine: {self.describe()}, max_gap={self.max_gap:g}"]
+            [f"refine: {self.describe()}, max_gap={self.max_gap:g}", *doubts, *fast]
             + [f"{n} {what}" for what, n in counts.items() if n]
         )
         return seq.with_positions(out.reshape(seq.shape), note, filled.reshape(seq.shape[:3]))
+
+    def _left_alone(
+        self,
+        out: Values,
+        filled: Bools,
+        values: Values,
+        valid: Bools,
+        times: Floats,
+        size: Floats,
+        least: float,
+    ) -> list[str]:
+        """Give curves that are too fast for their rate back as they were; what is to be said of it."""
+        if not self.check_rate:
+            return []
+        fast = low_rate.too_fast(values, valid, times, size, least)
+        if not fast.any():
+            return []
+        out[:, fast], filled[:, fast] = values[:, fast], False
+        rate = 1 / float(np.median(np.diff(times)))
+        count = f"{int(fast.sum())} of {len(fast)} {'joints' if values.shape[2] == 9 else 'keypoints'}"
+        return [f"{count} left as they were: at {rate:.3g} fps their motion cannot be told from noise"]
+
+    def _without_doubtful(self, seq: PoseSequence) -> tuple[Values, list[str]]:
+        """Positions without those below the least confidence, and what is to be said of it."""
+        if self.min_confidence is None:
+            return seq.positions, []
+        if seq.confidence is None:
+            return seq.positions, [f"no confidence: min_confidence={self.min_confidence:g} does nothing"]
+        doubted = below(seq.confidence, self.min_confidence) & seq.valid
+        said = f"{int(doubted.sum())} keypoints below confidence {self.min_confidence:g} taken as missing"
+        return np.where(doubted[..., None], np.float32(np.nan), seq.positions), [said]
 
     def _rotations(self, motion: BodyMotion) -> BodyMotion:
         frames, persons, joints = motion.shape
@@ -117,6 +176,7 @@ class Refiner:
         size = np.full(persons * joints, np.sqrt(2.0))
         segments = find_segments(valid, motion.times, self.max_gap)
         out, filled = self._curves(values, valid, None, motion.times, size, segments)
+        fast = self._left_alone(out, filled, values, valid, motion.times, size, low_rate.ROTATIONS / 2**0.5)
         matrices = rotations.project(out.astype(np.float64).reshape(motion.rotations.shape))
         translation: npt.NDArray[np.float64] | None = None
         if motion.translation is not None:
@@ -134,7 +194,8 @@ class Refiner:
                 find_segments(where, motion.times, self.max_gap),
             )
             translation = np.asarray(moved + start, dtype=np.float64)
-        note = f"refine: {self.describe()}, max_gap={self.max_gap:g}; {int(filled.sum())} rotations filled"
+        said = [f"refine: {self.describe()}, max_gap={self.max_gap:g}", *fast]
+        note = "; ".join([*said, f"{int(filled.sum())} rotations filled"])
         return motion.with_rotations(matrices, note, translation, filled.reshape(motion.shape))
 
     def _curves(
