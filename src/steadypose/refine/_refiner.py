@@ -129,7 +129,8 @@ class Refiner:
             out[left] = values[left]  # nothing better is known: the input stands, and drags nobody along
             counts["keypoints astray at low confidence"] = int(strays.sum())
             counts["of them left as they were"] = int(left.sum())
-        fast = self._left_alone(out, filled, values, valid, seq.times, size, low_rate.POSITIONS)
+        given = (values, valid, seq.times)
+        fast = self._leave_alone(out, filled, given, size, low_rate.POSITIONS, cuts)
         counts["keypoints filled"] = int(filled.sum())
         note = "; ".join(
             [f"refine: {self.describe()}, max_gap={self.max_gap:g}", *doubts, *fast]
@@ -137,26 +138,29 @@ class Refiner:
         )
         return seq.with_positions(out.reshape(seq.shape), note, filled.reshape(seq.shape[:3]))
 
-    def _left_alone(
+    def _leave_alone(
         self,
         out: Values,
         filled: Bools,
-        values: Values,
-        valid: Bools,
-        times: Floats,
+        given: tuple[Values, Bools, Floats],
         size: Floats,
         least: float,
+        cuts: Bools | None = None,
     ) -> list[str]:
-        """Give curves that are too fast for their rate back as they were; what is to be said of it."""
-        if not self.check_rate:
-            return []
-        fast = low_rate.too_fast(values, valid, times, size, least)
+        """Put curves that are too fast for their rate back as they were given (values, valid, times).
+
+        Their gaps are filled all the same. Returns what is to be said of it.
+        """
+        values, valid, times = given
+        fast = low_rate.too_fast(values, valid, times, size, least) if self.check_rate else np.zeros(1, bool)
         if not fast.any():
             return []
-        out[:, fast], filled[:, fast] = values[:, fast], False
-        rate = 1 / float(np.median(np.diff(times)))
+        some, seen = values[:, fast], valid[:, fast]
+        segments = find_segments(seen, times, self.max_gap, None if cuts is None else cuts[:, fast])
+        out[:, fast], filled[:, fast] = _bridged(some, seen, times, segments)
         count = f"{int(fast.sum())} of {len(fast)} {'joints' if values.shape[2] == 9 else 'keypoints'}"
-        return [f"{count} left as they were: at {rate:.3g} fps their motion cannot be told from noise"]
+        rate = f"{1 / float(np.median(np.diff(times))):.3g} fps"
+        return [f"{count} left as they were: at {rate} their motion cannot be told from noise"]
 
     def _without_doubtful(self, seq: PoseSequence) -> tuple[Values, list[str]]:
         """Positions without those below the least confidence, and what is to be said of it."""
@@ -176,7 +180,8 @@ class Refiner:
         size = np.full(persons * joints, np.sqrt(2.0))
         segments = find_segments(valid, motion.times, self.max_gap)
         out, filled = self._curves(values, valid, None, motion.times, size, segments)
-        fast = self._left_alone(out, filled, values, valid, motion.times, size, low_rate.ROTATIONS / 2**0.5)
+        given = (values, valid, motion.times)
+        fast = self._leave_alone(out, filled, given, size, low_rate.ROTATIONS / 2**0.5)
         matrices = rotations.project(out.astype(np.float64).reshape(motion.rotations.shape))
         translation: npt.NDArray[np.float64] | None = None
         if motion.translation is not None:
@@ -209,13 +214,7 @@ class Refiner:
         doubted: Bools | None = None,
     ) -> tuple[Values, Bools]:
         """Smoothed curves (NaN outside of segments) and what was filled; values (frames, curves, dims)."""
-        filled = np.zeros(valid.shape, bool)
-        if segments.gap_curve.size:
-            values = values.copy()
-            if values.shape[2] == 9:
-                filled = _turn_through_gaps(values, times, segments)
-            else:
-                filled = fill_gaps(values, valid, times, segments)
+        values, filled = _bridged(values, valid, times, segments)
         weights = self._weights(confidence, filled if doubted is None else filled | doubted)
         everything = (segments.start == 0).all() and (segments.stop == len(times)).all()
         if everything and len(segments.curve) == values.shape[1]:
@@ -244,6 +243,16 @@ class Refiner:
         weights[~np.isfinite(weights)] = 1
         weights[hardly] = LEAST_WEIGHT
         return weights
+
+
+def _bridged(values: Values, valid: Bools, times: Floats, segments: Segments) -> tuple[Values, Bools]:
+    """Values with the short gaps of segments filled, and what was filled."""
+    if not segments.gap_curve.size:
+        return values, np.zeros(valid.shape, bool)
+    values = values.copy()
+    if values.shape[2] == 9:
+        return values, _turn_through_gaps(values, times, segments)
+    return values, fill_gaps(values, valid, times, segments)
 
 
 def _turn_through_gaps(values: Values, times: Floats, segments: Segments) -> Bools:

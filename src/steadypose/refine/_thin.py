@@ -23,6 +23,8 @@ Indices = npt.NDArray[np.intp]
 def copies_in(motion: Motion) -> Bools:
     """Which frames repeat the one before, shape (frames, persons)."""
     frames, persons = motion.shape[:2]
+    if 0 in motion.shape:
+        return np.zeros((frames, persons), bool)
     if isinstance(motion, PoseSequence):
         return find_copies(motion.positions.reshape(frames, persons, -1), motion.times, motion.confidence)
     return find_copies(motion.rotations.reshape(frames, persons, -1), motion.times, motion.translation)
@@ -103,7 +105,7 @@ class Worth:
     rate
         Frames a second without them.
     too_fast, curves
-        How many curves (keypoints or joints of persons) move too fast to be refined at that rate, of how many.
+        How many curves (keypoints, joints) move too fast to be refined at that rate; and of how many.
     """
 
     copies: int

@@ -17,7 +17,7 @@ Bools = npt.NDArray[np.bool_]
 # Below this rate nothing was gained by smoothing captured motion with noise of 3 to 30 mm, and from this
 # error of prediction on the motion lost (experiments/missing).
 LOWEST = 9.0  # frames a second
-POSITIONS = 0.03  # of the body's size, at that rate; at half of it half as much, and so on
+POSITIONS = 0.03  # of the body's size, at that rate; at half of it a quarter, and so on
 ROTATIONS = 0.15  # radians, likewise
 
 
@@ -38,7 +38,7 @@ def too_fast(values: Floats, valid: Bools, times: Floats, size: Floats, least: f
         Of the body each curve belongs to.
     least
         Error of prediction from which on a curve is too fast at ``LOWEST``, in sizes; at lower rates it is
-        smaller in proportion.
+        smaller by the square, for less and less is gained.
 
     Returns
     -------
@@ -60,5 +60,5 @@ def too_fast(values: Floats, valid: Bools, times: Floats, size: Floats, least: f
     near = values[1:-3] + values[3:-1]
     off = values[2:-2] - (4 * near - (values[:-4] + values[4:])) / 6
     squared = np.where(known, np.square(off).sum(axis=2), 0.0).sum(axis=0)
-    fast: Bools = seen & (squared >= np.square(least * size / (step * LOWEST)) * known.sum(axis=0))
+    fast: Bools = seen & (squared >= np.square(least * size / (step * LOWEST) ** 2) * known.sum(axis=0))
     return fast
