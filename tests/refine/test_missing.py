@@ -38,7 +38,7 @@ def test_a_wrist_on_something_else_drags_nobody():
     assert error[~doubted, WRIST].max() < 10 and error[~doubted].mean() < 0.7 * before[~doubted].mean()
     # Too long a gap to be filled: nothing better is known, and nothing is lost.
     np.testing.assert_array_equal(steady.positions[doubted, 0, WRIST], sequence.positions[doubted, 0, WRIST])
-    assert "15 keypoints astray at low confidence; 15 of them left as they were" in steady.history[-1]
+    assert "15 keypoints astray at low confidence: 0 filled, 15 left as they were" in steady.history[-1]
     assert np.linalg.norm(sp.refine(sequence, strays=False).positions[:, 0] - truth, axis=2)[49, WRIST] > 100
 
 
@@ -50,7 +50,7 @@ def test_a_threshold_makes_them_missing_whatever_the_method():
         assert np.isnan(steady.positions[doubted, 0, WRIST]).all() and steady.valid.sum() == 120 * 17 - 15
         error = np.linalg.norm(steady.positions[:, 0] - truth, axis=2)
         assert np.nanmax(error[:, WRIST]) < 10
-        assert "15 keypoints below confidence 0.5 taken as missing" in steady.history[-1]
+        assert "15 keypoints below confidence 0.5: 0 filled, 15 missing" in steady.history[-1]
     filled = sp.refine(sequence, "gaussian", min_confidence=0.5, max_gap=1)
     assert filled.filled[doubted, 0, WRIST].all() and filled.valid.all()
     kept = sp.refine(sequence, "gaussian", min_confidence=0.2)
@@ -92,6 +92,17 @@ def test_an_estimator_that_is_never_sure_loses_nothing():
     assert strays(x, confidence) == []
     confidence[:60] = 0.1  # doubted most of the time
     assert strays(x, confidence) == []
+
+
+def test_another_body_is_judged_by_itself():
+    x, confidence = path(), np.full((90, 1), 0.9, np.float32)
+    x[50:] += 3
+    confidence[50:] = 0.3
+    assert strays(x, confidence) == list(range(50, 90))
+    cuts = np.zeros((90, 1), bool)
+    cuts[50] = True
+    times, size = np.arange(90) / FPS, np.ones(1)
+    assert not find_strays(x, np.ones((90, 1), bool), confidence, times, size, cuts).any()
 
 
 def test_at_the_ends_of_the_recording_and_beside_gaps():

@@ -96,9 +96,12 @@ class Work:
 
 
 def _change(before: Motion, after: Motion) -> dict[str, Any]:
-    """One sequence in numbers: size, what was filled in, acceleration before and after."""
+    """One sequence: size, what was filled in, acceleration before and after, what was found on the way."""
     frames, persons = before.shape[:2]
     unit = after.unit if isinstance(after, PoseSequence) else "°"
+    placeholders = None if before.source is None else before.source.placeholders
+    read = () if placeholders is None else placeholders.notes
+    found = [part for part in after.history[-1].split("; ")[1:] if not part.endswith(" filled")]
     return {
         "frames": frames,
         "persons": persons,
@@ -107,6 +110,7 @@ def _change(before: Motion, after: Motion) -> dict[str, Any]:
         "accel_after": acceleration(after),
         "unit": f"{'of the image' if unit == 'normalized' else unit}/frame²",
         "done": after.history[-1],
+        "notes": [*read, *found],
     }
 
 
@@ -133,7 +137,8 @@ def summary(done: Mapping[str, Any]) -> str:
         f"{first['filled']} filled",
     ]
     accel = f"accel {first['accel_before']:.3g} → {first['accel_after']:.3g} {first['unit']}"
-    return f"{done['input']} -> {done['output'] or 'stdout'}: {', '.join([*many, *counts, accel])}"
+    notes = "; ".join(["", *first["notes"]])
+    return f"{done['input']} -> {done['output'] or 'stdout'}: {', '.join([*many, *counts, accel])}{notes}"
 
 
 def _count(n: int, what: str) -> str:

@@ -95,7 +95,7 @@ class Refiner:
         if persons == 0:
             return seq.with_positions(seq.positions, f"refine: {self.describe()}; no person")
         counts = {}
-        x, doubts = self._without_doubtful(seq)
+        x, below_least = self._without_doubtful(seq)
         if self.swaps:
             x, swapped = repair_swaps(x, seq.confidence, seq.times, seq.skeleton)
             counts["frames with left and right swapped back"] = int(swapped.any(axis=2).sum())
@@ -109,7 +109,7 @@ class Refiner:
         valid, size = seen.reshape(frames, -1), np.repeat(bodies, keypoints)
         doubted = strays = None
         if self.strays and confidence is not None:
-            strays = find_strays(values, valid, confidence, seq.times, size)
+            strays = find_strays(values, valid, confidence, seq.times, size, cuts)
             valid = valid & ~strays
         if self.outliers:
             slips = find_outliers(values, valid, seq.times, size)
@@ -124,16 +124,16 @@ class Refiner:
             del slips  # a million frames of masks add up
         segments = find_segments(valid, seq.times, self.max_gap, cuts)
         out, filled = self._curves(values, valid, confidence, seq.times, size, segments, doubted)
+        said = [] if below_least is None else [self._said(below_least, filled, confidence is not None)]
         if strays is not None and strays.any():
             left = strays & ~filled
             out[left] = values[left]  # nothing better is known: the input stands, and drags nobody along
-            counts["keypoints astray at low confidence"] = int(strays.sum())
-            counts["of them left as they were"] = int(left.sum())
+            said.append(_fate("astray at low confidence", strays, filled, "left as they were"))
         given = (values, valid, seq.times)
         fast = self._leave_alone(out, filled, given, size, low_rate.POSITIONS, cuts)
         counts["keypoints filled"] = int(filled.sum())
         note = "; ".join(
-            [f"refine: {self.describe()}, max_gap={self.max_gap:g}", *doubts, *fast]
+            [f"refine: {self.describe()}, max_gap={self.max_gap:g}", *said, *fast]
             + [f"{n} {what}" for what, n in counts.items() if n]
         )
         return seq.with_positions(out.reshape(seq.shape), note, filled.reshape(seq.shape[:3]))
@@ -162,15 +162,20 @@ class Refiner:
         rate = f"{1 / float(np.median(np.diff(times))):.3g} fps"
         return [f"{count} left as they were: at {rate} their motion cannot be told from noise"]
 
-    def _without_doubtful(self, seq: PoseSequence) -> tuple[Values, list[str]]:
-        """Positions without those below the least confidence, and what is to be said of it."""
+    def _without_doubtful(self, seq: PoseSequence) -> tuple[Values, Bools | None]:
+        """Positions without those below the least confidence, and which these are; None: nothing is asked."""
         if self.min_confidence is None:
-            return seq.positions, []
+            return seq.positions, None
         if seq.confidence is None:
-            return seq.positions, [f"no confidence: min_confidence={self.min_confidence:g} does nothing"]
+            return seq.positions, np.zeros(seq.shape[:3], bool)
         doubted = below(seq.confidence, self.min_confidence) & seq.valid
-        said = f"{int(doubted.sum())} keypoints below confidence {self.min_confidence:g} taken as missing"
-        return np.where(doubted[..., None], np.float32(np.nan), seq.positions), [said]
+        return np.where(doubted[..., None], np.float32(np.nan), seq.positions), doubted
+
+    def _said(self, doubted: Bools, filled: Bools, known: bool) -> str:
+        least = f"{self.min_confidence:g}"
+        if not known:
+            return f"no confidence: min_confidence={least} does nothing"
+        return _fate(f"below confidence {least}", doubted.reshape(filled.shape), filled, "missing")
 
     def _rotations(self, motion: BodyMotion) -> BodyMotion:
         frames, persons, joints = motion.shape
@@ -243,6 +248,12 @@ class Refiner:
         weights[~np.isfinite(weights)] = 1
         weights[hardly] = LEAST_WEIGHT
         return weights
+
+
+def _fate(what: str, doubted: Bools, filled: Bools, rest: str) -> str:
+    """How many keypoints were doubted, and what became of them."""
+    count, saved = int(doubted.sum()), int((doubted & filled).sum())
+    return f"{count} keypoints {what}: {saved} filled, {count - saved} {rest}"
 
 
 def _bridged(values: Values, valid: Bools, times: Floats, segments: Segments) -> tuple[Values, Bools]:

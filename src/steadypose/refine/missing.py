@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
 
 # Chosen on captured motion at 30 and 60 fps through simulated detectors, with planted distractors
-# (experiments/cleaning); in clean motion at 24 fps and more nothing is a leap.
+# (experiments/missing); in clean motion at 24 fps and more nothing is a leap.
 LOW = 0.6  # of the confidence that the keypoint usually has
 REACH = 0.05  # of the body's size: a step as short as this is no leap …
 STEPS = 2.0  # … nor is one up to so many times as fast as the faster of the steps before and after it
@@ -27,7 +27,14 @@ def below(confidence: Floats, least: float) -> Bools:
     return doubted
 
 
-def find_strays(values: Floats, valid: Bools, confidence: Floats, times: Floats, size: Floats) -> Bools:
+def find_strays(
+    values: Floats,
+    valid: Bools,
+    confidence: Floats,
+    times: Floats,
+    size: Floats,
+    cuts: Bools | None = None,
+) -> Bools:
     """Keypoints that leap off their path while their estimator doubts them.
 
     A leap is a step from one sample to the next that is longer than 5 % of the body's size and twice as fast,
@@ -47,6 +54,8 @@ def find_strays(values: Floats, valid: Bools, confidence: Floats, times: Floats,
         Seconds.
     size : ndarray, shape (curves,)
         Of the body each curve belongs to.
+    cuts : ndarray of bool, shape (frames, curves), optional
+        True where another body begins: what was before says nothing about it.
 
     Returns
     -------
@@ -55,15 +64,17 @@ def find_strays(values: Floats, valid: Bools, confidence: Floats, times: Floats,
     stray = np.zeros(valid.shape, bool)
     for k in range(valid.shape[1]):
         at = np.flatnonzero(valid[:, k])
-        believed = confidence[at, k]
-        known = believed[np.isfinite(believed)]
-        if not known.size:
-            continue
-        low = believed < LOW * float(np.median(known))
-        if low.any():
-            stretch = np.cumsum(leaps(values[at, k], times[at], float(size[k])))
-            doubted = np.bincount(stretch, ~low) == 0
-            stray[at, k] = doubted[stretch]
+        begins = np.empty(0, np.intp) if cuts is None else np.flatnonzero(cuts[:, k])
+        for part in np.split(at, np.searchsorted(at, begins)):
+            believed = confidence[part, k]
+            known = believed[np.isfinite(believed)]
+            if not known.size:
+                continue
+            low = believed < LOW * float(np.median(known))
+            if low.any():
+                stretch = np.cumsum(leaps(values[part, k], times[part], float(size[k])))
+                doubted = np.bincount(stretch, ~low) == 0
+                stray[part, k] = doubted[stretch]
     return stray
 
 
