@@ -99,6 +99,12 @@ def test_a_path_that_turns_back_may_have_the_same_numbers_twice():
     assert not find_copies(flat(same), times).any()
 
 
+def test_nobody_and_nothing_seen():
+    for x in (np.zeros((5, 0, 17, 2)), np.full((5, 1, 17, 2), np.nan)):
+        found = worth(sequence(x.astype(np.float32), np.arange(5) / 2))
+        assert (found.copies, found.too_fast) == (0, 0) and found.rate == 2
+
+
 def test_every_person_has_copies_of_their_own():
     times, truth, x, copied = stored(15, 30)
     both = np.stack([x, motion(times, 5).astype(np.float32)], axis=1)
@@ -176,7 +182,7 @@ def test_what_is_put_between_is_the_same_in_every_unit(scale, every, seed):
     times = np.arange(60) / 60
     kept = np.arange(60) % every == 0
     x = motion(times[kept], seed).astype(np.float32)
-    size = np.full(KEYPOINTS, 1.0)
+    size = np.full(KEYPOINTS, 2.5)
     full = between(x, times[kept], kept, times, size)
     np.testing.assert_array_equal(full[kept], x)
     scaled = between(x * np.float32(scale), times[kept], kept, times, scale * size) / scale

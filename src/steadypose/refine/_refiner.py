@@ -205,6 +205,8 @@ class Refiner:
             )
             translation = np.asarray(moved + start, dtype=np.float64)
         said = [f"refine: {self.describe()}, max_gap={self.max_gap:g}", *fast]
+        if self.min_confidence is not None:
+            said.append(self._said(filled, filled, known=False))
         note = "; ".join([*said, f"{int(filled.sum())} rotations filled"])
         return motion.with_rotations(matrices, note, translation, filled.reshape(motion.shape))
 

@@ -127,12 +127,12 @@ def worth(motion: Motion) -> Worth:
     curves = count * points
     values: npt.NDArray[Any]
     if isinstance(some, PoseSequence):
-        values, least = some.positions.reshape(frames, curves, -1), low_rate.POSITIONS
+        values, least = some.positions.reshape(frames, curves, some.shape[3]), low_rate.POSITIONS
         size = np.repeat(body_size(some.positions), points)
     else:
         values, least = some.rotations.reshape(frames, curves, 9), low_rate.ROTATIONS / 2**0.5
         size = np.full(curves, np.sqrt(2.0))
-    fast = low_rate.too_fast(values, some.valid.reshape(frames, -1), some.times, size, least)
+    fast = low_rate.too_fast(values, some.valid.reshape(frames, curves), some.times, size, least)
     return Worth(int(copies.any(axis=1).sum()), some.fps, int(fast.sum()), curves)
 
 
