@@ -26,11 +26,17 @@ SURFACE = """
 SIGNATURES = {
     "detect": "path",
     "formats": "",
-    "read": "path, *, format=None, stream=None, fps=None, skeleton=None, unit=None, columns=None",
-    "read_streams": "path, *, format=None, fps=None, skeleton=None, unit=None, columns=None",
+    "read": (
+        "path, *, format=None, stream=None, fps=None, skeleton=None, unit=None, columns=None, "
+        "keep_zeros=False"
+    ),
+    "read_streams": (
+        "path, *, format=None, fps=None, skeleton=None, unit=None, columns=None, keep_zeros=False"
+    ),
     "write": "data, path, *, format=None, force=False",
     "refine": (
-        "motion, method=None, *, max_gap=0.25, outliers=None, swaps=None, confidence=True, **parameters"
+        "motion, method=None, *, max_gap=0.25, outliers=None, swaps=None, confidence=True, "
+        "min_confidence=None, strays=None, check_rate=None, **parameters"
     ),
     "lift": ("seq, *, weights=None, online=False, camera=None, stature=None, size=None, max_gap=0.25"),
     "tune": (

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 import steadypose as sp
-from steadypose.refine._size import body_size
+from steadypose._size import body_size
 from steadypose.refine.outliers import THRESHOLD, find_outliers, find_switches
 from steadypose.refine.swaps import repair_swaps
 from steadypose.rotations import forward_kinematics

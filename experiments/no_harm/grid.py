@@ -26,7 +26,7 @@ from fingerprint import fingerprint
 
 import steadypose as sp
 from steadypose._layouts import layouts
-from steadypose.refine._size import body_size
+from steadypose._size import body_size
 from steadypose.rotations import from_axis_angle
 from steadypose.sequence import numbered
 

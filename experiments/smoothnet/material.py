@@ -18,10 +18,10 @@ from rows import Row
 from store import Recorded, Values
 
 import steadypose as sp
+from steadypose._size import body_size
 from steadypose.data.trajectories import Trajectory
 from steadypose.errors import SteadyposeError
 from steadypose.metrics import align
-from steadypose.refine._size import body_size
 
 MILLIMETRES = 1000.0
 STILL = 1e-3  # a channel's standard deviation is taken to be no less

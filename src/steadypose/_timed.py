@@ -18,6 +18,25 @@ Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
 
 
+@dataclass(frozen=True, eq=False)
+class Placeholders:
+    """What a file has in place of coordinates that are missing, such as zeros.
+
+    Parameters
+    ----------
+    index : ndarray of int, shape (points,)
+        Which points, counted through frames, persons and keypoints.
+    values : ndarray of float32, shape (points, dims)
+        What the file has there.
+    notes
+        What was said about them in the history when they were read.
+    """
+
+    index: npt.NDArray[np.intp]
+    values: npt.NDArray[np.float32]
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a sequence came from, and what its writer needs to put it back.
@@ -32,12 +51,15 @@ class Source:
         Which of the file's sequences this is (a camera, ``"image"`` or ``"world"``, a subject and action …).
     document
         The file's content as its format's module keeps it; shared by all its streams and never changed.
+    placeholders
+        Numbers that stand for missing keypoints in the file though its format does not say so; None without.
     """
 
     format: str
     path: str
     stream: str
     document: Any = field(repr=False)
+    placeholders: Placeholders | None = field(default=None, repr=False)
 
 
 def numbers(value: npt.ArrayLike, dtype: type[np.generic], what: str) -> npt.NDArray[Any]:

@@ -303,6 +303,44 @@ def test_info_of_rotations_and_of_one_stream(run: Run) -> None:
     assert code == 1 and "expected a stream among" in err
 
 
+def stored(path: Path, own: float, rate: float) -> Path:
+    """Motion of ``own`` frames a second, each stored as often as it takes."""
+    times = np.floor(np.arange(4 * rate) / rate * own + 1e-9) / own
+    limbs = np.linspace(0, 1, 6)
+    x = (
+        0.4 * np.sin(2 * np.pi * (0.4 + limbs)[:, None] * times[:, None, None] + np.arange(3))
+        + limbs[:, None]
+    )
+    np.savez(path, positions=x.astype(np.float32), fps=rate, unit="m")
+    return path
+
+
+def test_repeated_frames_and_low_rates_are_said(run: Run, here: Path) -> None:
+    code, out, err = run("info", stored(here / "a.npz", 12, 60))
+    assert code == 0, err
+    assert "192 frames repeat the one before: without them 12 fps" in out
+    code, _, err = run("refine", "a.npz", "-o", "b.npz")
+    assert code == 0 and "192 of 240 frames repeat the one before" in err
+    code, out, _ = run("info", stored(here / "c.npz", 2, 2))
+    assert "too fast    6 of 6 keypoints for 2 fps" in out
+    code, _, err = run("refine", "c.npz", "-o", "d.npz")
+    assert code == 0 and "at 2 fps their motion cannot be told from noise" in err
+    np.testing.assert_array_equal(np.load("d.npz")["positions"], np.load("c.npz")["positions"])
+    code, out, _ = run("info", POSES, "--json")
+    (stream,) = json.loads(out)["streams"]
+    assert stream["repeated_frames"] == stream["too_fast"] == 0
+
+
+def test_missing_keypoints_are_said(run: Run, here: Path) -> None:
+    case = DATA / "behaviour" / "f3_zeros.dlc.csv"
+    code, _, err = run("refine", case, "-o", "a.csv")
+    assert code == 0 and "25 keypoints exactly at the origin (0, 0): missing" in err
+    code, _, err = run("refine", case, "-o", "b.csv", "--keep-zeros", "--min-confidence", "0.5")
+    assert code == 0 and "25 keypoints below confidence 0.5: 0 filled, 25 missing" in err
+    code, _, err = run("refine", POSES, "-o", "c.json", "--min-confidence", "0.5")
+    assert code == 0 and "no confidence: min_confidence=0.5 does nothing" in err
+
+
 def test_evaluate_without_truth(run: Run) -> None:
     code, out, _ = run("evaluate", POSES)
     assert code == 0 and "accel_magnitude" in out

@@ -146,7 +146,16 @@ def test_nan(tmp_path: Path) -> None:
     written = sp.write(out, tmp_path / "b.trc").read_text().splitlines()[5:]
     assert written[50].startswith("51\t0.833333\t\t\t\t")
     (tmp_path / "c.json").write_text('{"people": [NaN]}')
-    refused(tmp_path / "c.json", "line 1", format="openpose")
+    refused(tmp_path / "c.json", "people[0]", "expected an object, found null", format="openpose")
+
+
+def test_zeros(tmp_path: Path) -> None:
+    rows = [f"{f + 1}\t{f / 60:.6f}\t" + "\t".join(["1.5", "2.5", "3.5"] * 2) for f in range(9)]
+    rows[3] = rows[3].replace("1.5\t2.5\t3.5\t1.5", "0\t0.0\t0\t1.5")
+    seq = read_positions(trc_file(tmp_path / "a.trc", rows))
+    assert np.argwhere(~seq.valid).tolist() == [[3, 0, 0]]
+    assert "1 keypoint exactly at the origin (0, 0, 0): missing" in seq.history
+    assert sp.write(seq, tmp_path / "b.trc").read_bytes() == (tmp_path / "a.trc").read_bytes()
 
 
 @pytest.mark.parametrize("number", ["inf", "-inf", "1e999"])

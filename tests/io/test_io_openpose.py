@@ -56,6 +56,23 @@ def test_real_archive():
     assert any("body25b" in note for note in seq.history)
 
 
+def test_nan_is_missing_and_is_written_as_null(tmp_path):
+    case = REAL.parents[1] / "behaviour/f5_nan"
+    sequence = sp.read(case)
+    assert sequence.shape == (5, 1, 25, 2)
+    assert not sequence.valid[2, 0, 7] and sequence.valid[[0, 1, 3, 4], 0, 7].all()
+    assert (sp.write(sequence, tmp_path / "same") / "v_000000000002_keypoints.json").read_bytes() == (
+        case / "v_000000000002_keypoints.json"
+    ).read_bytes()
+    x = np.array(sequence.positions)
+    x[2, 0, 0] += 1
+    out = sp.write(sequence.with_positions(x, "moved"), tmp_path / "out")
+    person = orjson.loads((out / "v_000000000002_keypoints.json").read_bytes())["people"][0]
+    assert person["pose_keypoints_2d"][21:24] == [None, None, None]
+    steady = sp.refine(sequence)
+    assert steady.valid[2, 0, 7] and steady.filled[2, 0, 7]
+
+
 def test_archive_and_folder_are_the_same(tmp_path):
     a, b = sp.read(REAL), sp.read(unzipped(tmp_path))
     assert np.array_equal(a.positions, b.positions, equal_nan=True)

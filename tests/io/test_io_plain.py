@@ -1,4 +1,5 @@
 from dataclasses import fields, replace
+from pathlib import Path
 
 import body_samples as samples
 import numpy as np
@@ -14,6 +15,7 @@ from steadypose.rotations import from_axis_angle
 from steadypose.sequence import BodyMotion, PoseSequence
 from steadypose.skeleton import Skeleton
 
+DATA = Path(__file__).parents[1] / "data"
 CUSTOM = Skeleton("mine", ("a", "b", "c"), (-1, 0, 0), ("a",), ((0, 1), (1, 2)))
 
 
@@ -198,3 +200,54 @@ def test_npy_holds_one_sequence(tmp_path):
     sequence = PoseSequence(samples.walk(1, 5, 1, 17, 2), np.arange(5), layouts()["coco17"])
     with pytest.raises(SteadyposeError, match="npz"):
         io.write({"a": sequence, "b": replace(sequence, unit="px")}, tmp_path / "x.npy", format="plain")
+
+
+@pytest.mark.parametrize("form", ["npy", "npz", "named"])
+def test_x_y_and_confidence_in_one_array(tmp_path, form):
+    array = np.load(DATA / "behaviour/f4_xyc.npy")
+    given_path = tmp_path / f"x.{form[:3] if form != 'named' else 'npz'}"
+    if form == "npy":
+        np.save(given_path, array)
+    else:
+        np.savez(given_path, **{"positions" if form == "named" else "keypoints": array})
+    sequence = io.read(given_path, format="plain")
+    assert sequence.shape == (90, 1, 17, 2) and (sequence.unit, sequence.space) == ("px", "image")
+    np.testing.assert_array_equal(sequence.confidence[:, 0], array[..., 2])
+    assert any("x, y and confidence" in note for note in sequence.history)
+    same = io.write(sequence, tmp_path / f"same{given_path.suffix}")
+    load = np.load if form == "npy" else samples.load
+    assert samples.same(load(same), load(given_path))
+    moved = io.write(
+        sequence.with_positions(sequence.positions + 1, "moved"), tmp_path / f"m{given_path.suffix}"
+    )
+    written = np.load(moved) if form == "npy" else next(iter(samples.load(moved).values()))
+    np.testing.assert_array_equal(written[..., 2], array[..., 2])
+    np.testing.assert_array_equal(written[..., :2], array[..., :2] + np.float32(1))
+
+
+def test_four_numbers_are_x_y_z_and_confidence(tmp_path):
+    rng = np.random.default_rng(0)
+    array = np.concatenate([rng.normal(size=(9, 33, 3)), rng.uniform(size=(9, 33, 1))], axis=2)
+    np.save(tmp_path / "x.npy", array)
+    sequence = io.read(tmp_path / "x.npy")
+    assert sequence.shape == (9, 1, 33, 3) and sequence.confidence is not None
+    np.testing.assert_array_equal(np.load(io.write(sequence, tmp_path / "y.npy")), array)
+    np.save(tmp_path / "z.npy", 3 * array)
+    with pytest.raises(FormatError, match="confidence"):
+        io.read(tmp_path / "z.npy")
+
+
+@pytest.mark.parametrize(
+    ("scale", "third", "unit"),
+    [
+        (1.0, 0.5, None),  # a room in metres
+        (300.0, 0.0, None),  # flat
+        (300.0, 300.0, None),  # millimetres
+        (300.0, 0.5, "mm"),
+    ],
+)
+def test_positions_in_space_are_no_confidence(tmp_path, scale, third, unit):
+    rng = np.random.default_rng(0)
+    array = rng.uniform(0, 1, (9, 17, 3)) * [3 * scale, 3 * scale, third]
+    np.save(tmp_path / "x.npy", array)
+    assert io.read(tmp_path / "x.npy", unit=unit).shape == (9, 1, 17, 3)

@@ -246,6 +246,34 @@ def test_missing_keypoints_lower_coverage_only():
     assert single["mpjpe"] == 0 and math.isnan(single["accel"]) and single.frames == 1
 
 
+@pytest.mark.parametrize(
+    ("frames", "percent"), [([*range(20), *range(30, 60)], 100 * 50 / 60), (range(10, 60), 100 * 50 / 60)]
+)
+def test_frames_that_the_prediction_lacks_lower_coverage(frames, percent):
+    truth = sequence(walk())
+    out = sp.evaluate(truth.select(frames=list(frames)), truth, per_joint=True)
+    assert out["mpjpe"] == 0 and out["coverage"] == pytest.approx(percent)
+    assert list(out.per_joint["coverage"].values()) == pytest.approx([percent] * 17)
+    assert any(note.startswith("10 of the truth's 60 frames have no prediction") for note in out.notes)
+
+
+@pytest.mark.parametrize(("mine", "theirs"), [(30, 30), (30, 120), (120, 30), (29.97, 30), (25, 30)])
+def test_recordings_of_one_length_at_two_rates_are_covered(mine, theirs):
+    pred, truth = (sequence(walk(2 * round(fps), fps), fps) for fps in (mine, theirs))
+    assert sp.evaluate(pred, truth)["coverage"] == 100
+    holed = pred.select(frames=[t for t in range(len(pred.times)) if not 0.5 <= pred.times[t] < 1.0])
+    assert sp.evaluate(holed, truth)["coverage"] == pytest.approx(75, abs=2)
+
+
+def test_frames_of_the_truth_without_anybody_need_no_prediction():
+    truth = sequence(walk())
+    x = np.array(truth.positions)
+    x[20:30] = np.nan
+    pred = truth.select(frames=[*range(20), *range(30, 60)])
+    out = sp.evaluate(pred, truth.with_positions(x, "holes"))
+    assert out["coverage"] == 100 and not any("no prediction" in n for n in out.notes)
+
+
 def test_actions_are_pooled_by_frames():
     truths = {"sit": sequence(walk(30)), "walk": [sequence(walk(90, seed=2)), sequence(walk(60, seed=3))]}
     preds = {

@@ -1,6 +1,7 @@
 """RefineNet's optimisation against its energy written out term by term, and what it must not depend on."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -293,3 +294,19 @@ def test_in_the_pipeline_it_is_nearer_to_the_truth_than_what_came_in():
 def test_wrong_parameters_say_what_is_wrong(parameters, words):
     with pytest.raises(DataError, match=words):
         make_filter("refinenet", **parameters)
+
+
+CASES = Path(__file__).parents[1] / "data/behaviour"
+
+
+@pytest.mark.parametrize("method", [None, "refinenet", "adaptive", "kalman"])
+def test_a_single_keypoint_gives_the_same_in_every_unit(method):
+    x, truth = (np.load(CASES / f"f9_{name}.npy") for name in ("single_px", "truth"))
+    found = [
+        sp.refine(sp.PoseSequence.from_array(x * scale, fps=30), method).positions[:, 0] / scale
+        for scale in (1.0, 1e-3, 1e3)
+    ]
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], atol=0.05)
+    error, given_error = (np.linalg.norm(p - truth, axis=2).mean() for p in (found[0], x))
+    assert error < 0.75 * given_error

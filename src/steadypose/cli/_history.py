@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from steadypose.sequence import Motion
 
-_COUNT = re.compile(r"(\d+) (\D.*)")
+_COUNT = re.compile(r"(\d+) (\D[^:]*)")
 
 
 def rate_assumed(motion: Motion) -> bool:
@@ -30,3 +30,9 @@ def counts(note: str) -> dict[str, int]:
     """What a note of refinement counts, such as "3 outliers removed", by name and in its order."""
     found = (_COUNT.fullmatch(part) for part in note.split("; ")[1:])
     return {m[2]: int(m[1]) for m in found if m is not None}
+
+
+def remarks(note: str) -> list[str]:
+    """What a note of refinement says besides its method and what it counts."""
+    parts = [part for part in note.split("; ")[1:] if _COUNT.fullmatch(part) is None]
+    return [part for part in parts if not part.startswith("max_gap=")]

@@ -99,6 +99,9 @@ class Reading:
     columns: str | None = None
     "For long-csv: a TOML file, or pairs such as frame=Frame,keypoint=marker,x=X,y=Y."
 
+    keep_zeros: Flag = False
+    "Keypoints exactly at zero (or -1) are there. Default: missing, where they cannot have been there."
+
     def read(self, path: Path, stream: str | None = None) -> dict[str, Motion]:
         """All sequences of a file (or only the one asked for), the main one first."""
         from typing import cast
@@ -113,6 +116,7 @@ class Reading:
             skeleton=self.skeleton,
             unit=cast("Unit | None", self.unit),
             columns=None if self.columns is None else _columns(self.columns),
+            keep_zeros=self.keep_zeros,
         )
         if stream is not None and stream not in streams:
             raise FormatError(path, "", f"a stream among {', '.join(streams)}", repr(stream))

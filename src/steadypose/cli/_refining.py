@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.cli._files import Job, write_out
-from steadypose.cli._history import counts, rate_assumed, unit_origin
+from steadypose.cli._history import counts, rate_assumed, remarks, unit_origin
 from steadypose.cli._options import Reading
 from steadypose.errors import SteadyposeError
 from steadypose.refine import Tuning, method_for, refine, tune
@@ -83,7 +83,7 @@ class Work:
     def _tune(self, motion: Motion, truth: Motion) -> Tuning:
         fixed = dict(self.settings)
         method = fixed.pop("method")
-        for stage in ("outliers", "swaps"):
+        for stage in ("outliers", "swaps", "strays", "check_rate"):
             if fixed[stage] is None:  # as refine takes it
                 fixed[stage] = method is None
         return tune(
@@ -103,6 +103,7 @@ def _change(before: Motion, after: Motion) -> dict[str, Any]:
     frames, persons = before.shape[:2]
     changes = metrics.compare(before, after)
     note = after.history[-1]
+    placeholders = None if before.source is None else before.source.placeholders
     return {
         "frames": frames,
         "fps": before.fps,
@@ -113,6 +114,7 @@ def _change(before: Motion, after: Motion) -> dict[str, Any]:
         "filled": 0 if after.filled is None else int(after.filled.sum()),
         **asdict(changes),
         "counts": counts(note),
+        "notes": [*(() if placeholders is None else placeholders.notes), *remarks(note)],
         "said": str(changes),
         "done": note,
     }
@@ -127,6 +129,7 @@ def summary(done: Mapping[str, Any]) -> str:
         _recording(first),
         first["said"],
         ", ".join(f"{n} {what}" for what, n in first["counts"].items() if n),
+        *first["notes"],
     ]
     return f"{done['input']} -> {done['output'] or 'stdout'}: {'; '.join(p for p in parts if p)}"
 

@@ -15,8 +15,7 @@ from steadypose.cli._words import UsageError, print_json, say
 from steadypose.errors import SteadyposeError
 
 if TYPE_CHECKING:
-    from steadypose.models import RefinerNet
-    from steadypose.models.checkpoints import Model
+    from steadypose.models import GatedBank, Lifter, RefinerNet
     from steadypose.refine.windows import Normalisation, Taper
 
 CHECKPOINT = ".safetensors"  # of what steadypose has trained; it says all about itself
@@ -106,7 +105,7 @@ def export(
 
     from steadypose import models
 
-    model: Model
+    model: Lifter | RefinerNet | GatedBank
     if checkpoint.suffix == CHECKPOINT:
         if said:
             raise UsageError(f"{checkpoint} says itself how it is used: expected no --{next(iter(said))}")
@@ -157,7 +156,7 @@ def _card(path: Path, command: str) -> dict[str, Any]:
     return {"name": path.name.split(".")[0], "file": path.name, "command": command, **unknown}
 
 
-def _network(model: Model) -> dict[str, Any]:
+def _network(model: Lifter | RefinerNet | GatedBank) -> dict[str, Any]:
     from dataclasses import asdict
 
     config: Any = model.network.config

@@ -69,9 +69,11 @@ def info(
 def _facts(name: str, motion: Motion) -> dict[str, Any]:
     import numpy as np
 
+    from steadypose.refine import worth
     from steadypose.sequence import PoseSequence
 
     seen = motion.valid
+    found = worth(motion)
     steps = np.diff(motion.times)
     facts: dict[str, Any] = {
         "name": name,
@@ -82,6 +84,10 @@ def _facts(name: str, motion: Motion) -> dict[str, Any]:
         "seconds": motion.duration,
         "shortest_step": float(steps.min()) if len(steps) else None,
         "longest_step": float(steps.max()) if len(steps) else None,
+        "repeated_frames": found.copies,
+        "own_fps": found.rate,
+        "too_fast": found.too_fast,
+        "curves": found.curves,
         "persons": {p: int(seen[:, i].any(axis=1).sum()) for i, p in enumerate(motion.persons)},
         "skeleton": motion.skeleton.name,
         "keypoints": list(motion.skeleton.keypoints),
@@ -109,6 +115,17 @@ def _lines(one: dict[str, Any]) -> list[str]:
         rate += f", {one['seconds']:.4g} s"
         if one["longest_step"] > 1.01 * one["shortest_step"]:
             rate += f", steps of {1e3 * one['shortest_step']:.4g} to {1e3 * one['longest_step']:.4g} ms"
+    rates = []
+    if one["repeated_frames"]:
+        rates.append(
+            f"    repeated    {one['repeated_frames']} frames repeat the one before: without them "
+            f"{one['own_fps']:.3g} fps"
+        )
+    if one["too_fast"]:
+        rates.append(
+            f"    too fast    {one['too_fast']} of {one['curves']} "
+            f"{'keypoints' if 'dims' in one else 'joints'} for {one['own_fps']:.3g} fps: left alone by refine"
+        )
     persons = one["persons"]
     named = [f"{p!r} in {n} frames" for p, n in persons.items()][:MOST_PERSONS]
     more = f", and {len(persons) - MOST_PERSONS} more" if len(persons) > MOST_PERSONS else ""
@@ -116,6 +133,7 @@ def _lines(one: dict[str, Any]) -> list[str]:
     lines = [
         f"  stream      {one['name']} ({one['kind']})",
         f"    frames      {one['frames']}{rate}",
+        *rates,
         f"    persons     {len(persons)}{': ' * bool(named)}{', '.join(named)}{more}",
         f"    {'keypoints' if 'dims' in one else 'joints':10}  {len(one['keypoints'])}{points}"
         f" ({one['skeleton']})",

@@ -62,6 +62,9 @@ def refine(
     outliers: Annotated[bool | None, Parameter(group=METHOD)] = None,
     swaps: Annotated[bool | None, Parameter(group=METHOD)] = None,
     confidence: Annotated[bool, Parameter(group=METHOD)] = True,
+    min_confidence: Annotated[float | None, Parameter(group=METHOD)] = None,
+    strays: Annotated[bool | None, Parameter(group=METHOD)] = None,
+    check_rate: Annotated[bool | None, Parameter(group=METHOD)] = None,
     tune: Annotated[Path | None, Parameter(group=METHOD)] = None,
     objective: Annotated[Literal["mpjpe", "accel"], Parameter(group=METHOD)] = "mpjpe",
     target_accel: Annotated[float | None, Parameter(group=METHOD, validator=Number(gt=0))] = None,
@@ -98,6 +101,14 @@ def refine(
         Put exchanged left and right limbs back first. Default: only when no method is named.
     confidence
         Let confidence weigh samples, where the method can.
+    min_confidence
+        Keypoints with less confidence are missing: filled in short gaps, else missing in the output.
+    strays
+        Take keypoints out that leap off their path at unusually low confidence; in long gaps they are left as
+        they were. Default: only when no method is named.
+    check_rate
+        Leave out frames that repeat the one before, and leave alone what is too fast for its frame rate.
+        Default: only when no method is named.
     tune
         A file with the truth: search the method's parameters that come closest to it.
     objective
@@ -112,6 +123,9 @@ def refine(
         "outliers": outliers,
         "swaps": swaps,
         "confidence": confidence,
+        "min_confidence": min_confidence,
+        "strays": strays,
+        "check_rate": check_rate,
         **({} if max_gap is None else {"max_gap": max_gap}),
         **given(parameters, method),
     }

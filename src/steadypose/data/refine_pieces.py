@@ -16,12 +16,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._size import body_size
 from steadypose.data.fast_motion import add_fast_motion
 from steadypose.data.mocap import Clip, load_clips
 from steadypose.data.refine_noise import noise_like_estimators
 from steadypose.data.refine_sets import _detected, _turned
 from steadypose.errors import DataError
-from steadypose.refine._size import body_size
 from steadypose.refine.bank import BankSpec, Described, bands_of, describe, scale_of
 from steadypose.sequence import BodyMotion, Floats
 

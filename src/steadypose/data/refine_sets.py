@@ -15,13 +15,13 @@ from typing import Any, Literal
 import numpy as np
 
 from steadypose._layouts import layouts
+from steadypose._size import body_size
 from steadypose.data._processes import correlated, runs
 from steadypose.data.cameras import place, sample_film_set, sample_phone
 from steadypose.data.mocap import Clip, load_clips
 from steadypose.data.noise import DetectorNoise
 from steadypose.data.trajectories import Trajectory, TrajectoryPairs
 from steadypose.errors import DataError
-from steadypose.refine._size import body_size
 from steadypose.refine.windows import WindowSpec
 from steadypose.sequence import Floats
 

@@ -42,7 +42,7 @@ class Trajectory:
     dims
         Axes of a keypoint.
     size
-        Of the body, in the units of the curves (:func:`steadypose.refine._size.body_size`).
+        Of the body, in the units of the curves (:func:`steadypose._size.body_size`).
     """
 
     name: str

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from steadypose.errors import DataError, FormatError, SteadyposeError
+from steadypose.io._missing import hide, restore
 from steadypose.io._probe import Probe, ReadOptions
 from steadypose.io._registry import FORMATS, Format, find
 from steadypose.sequence import Motion, Unit
@@ -45,6 +46,7 @@ def read(
     skeleton: Skeleton | str | None = None,
     unit: Unit | None = None,
     columns: Mapping[str, Any] | None = None,
+    keep_zeros: bool = False,
 ) -> Motion:
     """Read a pose file: one sequence, the main one where the file holds several.
 
@@ -63,6 +65,11 @@ def read(
         For files that do not name their keypoints or their unit.
     columns
         For ``long-csv``: which column means what.
+    keep_zeros
+        Many tools write zeros (or -1 in every coordinate) for a keypoint that was not seen. Such keypoints
+        are missing, and ``history`` says how many, unless they can have been there (the root of root-relative
+        data, a path through the origin). True: they are there, except where the format defines zeros as
+        missing.
 
     Returns
     -------
@@ -74,7 +81,9 @@ def read(
     FormatError
         If the file is not what it should be: names the file, the place, what was expected and what was found.
     """
-    streams = read_streams(path, format=format, fps=fps, skeleton=skeleton, unit=unit, columns=columns)
+    streams = read_streams(
+        path, format=format, fps=fps, skeleton=skeleton, unit=unit, columns=columns, keep_zeros=keep_zeros
+    )
     if stream is None:
         return next(iter(streams.values()))
     if stream not in streams:
@@ -90,19 +99,20 @@ def read_streams(
     skeleton: Skeleton | str | None = None,
     unit: Unit | None = None,
     columns: Mapping[str, Any] | None = None,
+    keep_zeros: bool = False,
 ) -> dict[str, Motion]:
     """Read every sequence of a pose file by its name: cameras, subjects, image and world, rotations …
 
     Parameters are those of :func:`read`. The main stream comes first.
     """
     probe = _probe(path)
-    options = ReadOptions(fps, skeleton, unit, columns)
+    options = ReadOptions(fps, skeleton, unit, columns, keep_zeros)
     with _said_of(path):
         chosen = _detect(probe) if format is None else find(format)
         streams = chosen.module.read(probe, options)
     if not streams:
         raise FormatError(str(path), "", "at least one sequence", "none")
-    return streams
+    return streams if keep_zeros else hide(streams)
 
 
 def image_size(motion: Motion) -> tuple[float, float] | None:
@@ -154,6 +164,8 @@ def write(
         raise SteadyposeError(f"{target}: {touched}; steadypose never touches its input")
     kept = [s for s in sources if s.format == chosen.name]
     together = len(kept) == len(streams) and all(s.document is kept[0].document for s in kept)
+    if together:
+        streams = {name: restore(m) for name, m in streams.items()}
     with _atomic(target, chosen, force) as temporary:
         chosen.module.write(streams, kept[0].document if together else None, temporary)
     return target

@@ -8,6 +8,7 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._size import body_size
 from steadypose.errors import DataError
 from steadypose.sequence import BodyMotion, Motion, PoseSequence, Unit
 
@@ -58,6 +59,7 @@ def fits(name: str, motion: Motion, shape: tuple[int, ...]) -> None:
         )
 
 
+_PIXELS = 10.0  # across a body: one that is smaller may be in metres, and its third coordinate in 0…1
 _METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 
 
@@ -106,3 +108,22 @@ def even_times(motion: Motion, format: str) -> None:
 def has_values(a: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
     """The array, or None if all of it is missing (a column that the file has but never fills)."""
     return a if np.isfinite(a).any() else None
+
+
+def last_is_confidence(points: npt.NDArray[np.floating]) -> bool:
+    """Whether the last number of every point is its confidence: in 0…1 everywhere, and not always 0.
+
+    Of three numbers x and y must be far larger besides, as pixels are: no body is as flat as that.
+
+    Parameters
+    ----------
+    points : ndarray, shape (frames, persons, keypoints, 2, 3 or 4)
+    """
+    last = points[..., -1]
+    known = last[np.isfinite(last)]
+    if points.shape[-1] == 2 or not known.size:
+        return False
+    low, high = float(known.min()), float(known.max())
+    if low < 0 or not 0 < high <= 1:
+        return False
+    return points.shape[-1] == 4 or bool((body_size(points[..., :2]) >= _PIXELS).all())

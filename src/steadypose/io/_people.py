@@ -14,6 +14,7 @@ import orjson
 
 from steadypose.errors import SteadyposeError
 from steadypose.io._link import Slots, TwiceError, by_identity, link
+from steadypose.io._missing import unsure
 from steadypose.io._probe import Probe, ReadOptions, shortest
 from steadypose.sequence import Motion, PoseSequence, Unit, numbered
 from steadypose.skeleton import Skeleton, canonical_name
@@ -162,6 +163,8 @@ def who(
     if not np.isfinite(points).all(axis=-1).any():
         raise probe.error("", "at least one person with keypoints", "none in any frame")
     if any(i is None for i in ids):
+        if confidence is not None:  # what only stands for a missing keypoint says nothing about who it is
+            points = np.where(unsure(points, confidence)[..., None], np.nan, points)
         return link(points, frame, since_first(numbers), confidence)
     try:
         return by_identity(ids, frame, len(numbers), int(np.prod(points.shape[1:])))

@@ -41,12 +41,15 @@ class ReadOptions:
         Of the coordinates, where the file does not say.
     columns
         For ``long-csv``: which column means what.
+    keep_zeros
+        Keypoints exactly at zero (or -1) are there, not missing, unless the format says otherwise.
     """
 
     fps: float | None = None
     skeleton: Skeleton | str | None = None
     unit: Unit | None = None
     columns: Mapping[str, Any] | None = None
+    keep_zeros: bool = False
 
 
 def loads_json(data: bytes) -> Any:

@@ -27,7 +27,7 @@ from steadypose.errors import DataError, SteadyposeError
 from steadypose.io import _check, _people
 from steadypose.io import _openpose_files as files
 from steadypose.io._openpose_layout import body25_or_body25b
-from steadypose.io._probe import Probe, ReadOptions, tie, timeline
+from steadypose.io._probe import Probe, ReadOptions, loads_json, tie, timeline
 from steadypose.sequence import Motion, PoseSequence, numbered
 from steadypose.skeleton import Skeleton
 from steadypose.skeleton import skeleton as find_skeleton
@@ -140,7 +140,7 @@ def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:
 
     def people_in(name: str) -> Any:
         if name not in parsed:
-            parsed[name] = orjson.loads(kept.archive.content[name])
+            parsed[name] = loads_json(kept.archive.content[name])
         return parsed[name]["people"]
 
     def add(f: int, p: int) -> dict[str, Any]:
@@ -182,12 +182,11 @@ def _people_of(archive: files.Archive, probe: Probe) -> _People:
     names: list[str] = []
     counts: list[int] = []
     strange: dict[str, tuple[str, str, str]] = {}  # JSON files that are no frames, and why
-    loads = orjson.loads
     for name, raw in archive.content.items():
         if name[-5:].lower() != ".json":
             continue
         try:
-            here = loads(raw)["people"]
+            here = loads_json(raw)["people"]
         except orjson.JSONDecodeError as e:
             strange[name] = (f"{name}, line {e.lineno} column {e.colno}", "JSON", e.msg)
             continue
@@ -320,7 +319,7 @@ def _nothing(count: int, stride: int, absent: float) -> list[float]:
 
 def _stranger(kept: _Document, name: str) -> dict[str, Any]:
     """An entry for somebody whom the file does not have in this frame, of the same keys as the others."""
-    pattern = orjson.loads(kept.archive.content[kept.file[0]])["people"][kept.entry[0]]
+    pattern = loads_json(kept.archive.content[kept.file[0]])["people"][kept.entry[0]]
     entry: dict[str, Any] = {key: [] if isinstance(value, list) else 0 for key, value in pattern.items()}
     for stream, parts in kept.lengths.items():
         for part, count in parts.items():

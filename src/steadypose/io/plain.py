@@ -8,8 +8,9 @@ and ``representation`` instead of positions and confidence. Several sequences: t
 ``<stream>/``.
 
 An array from elsewhere may leave out the persons; without ``keypoints``, ``times`` (or ``fps``) and ``unit``
-these are taken from the options, or said in the history to be assumed. Three numbers a joint are always taken
-for positions: rotations are read only where the file says so.
+these are taken from the options, or said in the history to be assumed. Three numbers a joint are positions in
+space, or x, y and confidence where the third lies in 0…1 and the others are far larger; four are x, y, z and
+confidence. Rotations are read only where the file says so.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ import numpy as np
 
 from steadypose.errors import SteadyposeError
 from steadypose.io import _npy
+from steadypose.io._check import last_is_confidence
 from steadypose.io._fields import VALUES, Array, numeric
+from steadypose.io._missing import zeros_are_places
 from steadypose.io._people import image_unit, length_unit
 from steadypose.io._probe import Probe, ReadOptions, tie, timeline
 from steadypose.sequence import BodyMotion, Motion, PoseSequence, numbered
@@ -76,7 +79,10 @@ def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
         make = _motion if _stem(key) == _ROTATIONS else _sequence
         streams[prefix.removesuffix("/") or "main"] = make(content, prefix, options, probe)
     kept = _Kept(content, alone, {name: m.history for name, m in streams.items()})
-    return tie(streams, "plain", probe.path, kept)
+    tied = tie(streams, "plain", probe.path, kept)
+    # What steadypose has written says itself what is missing: its zeros are places.
+    own_names = [name for name in streams if f"{_prefix(name, content)}history" in content]
+    return tied | {name: zeros_are_places(tied[name]) for name in own_names}
 
 
 def write(streams: Mapping[str, Motion], document: _Kept | None, target: Path) -> None:
@@ -119,7 +125,7 @@ def _update(arrays: dict[str, Array], streams: Mapping[str, Motion], document: _
             raise SteadyposeError(
                 f"plain: expected streams among {', '.join(document.history)}, found {name!r}"
             )
-        prefix = "" if name == "main" and f"main/{_POSITIONS}" not in arrays else f"{name}/"
+        prefix = _prefix(name, arrays)
         for key, value in _arrays(motion).items():
             if key == "history" and motion.history == document.history[name]:
                 continue
@@ -129,12 +135,21 @@ def _update(arrays: dict[str, Array], streams: Mapping[str, Motion], document: _
                 arrays[prefix + key] = value
 
 
+def _prefix(name: str, arrays: Mapping[str, Any]) -> str:
+    return "" if name == "main" and f"main/{_POSITIONS}" not in arrays else f"{name}/"
+
+
 def _stem(key: str) -> str:
     return key.rsplit("/", 1)[-1]
 
 
 def _like(old: Array, new: Array) -> Array:
     """New values in the shape and precision of the file's; its own digits where they say the same."""
+    if old.ndim and new.ndim and old.shape[-1] == new.shape[-1] + 1:  # with a confidence beside them
+        old_points = old.reshape(-1, old.shape[-1])
+        if len(old_points) == new.size // new.shape[-1]:
+            given = old_points[:, -1:].astype(new.dtype)
+            new = np.concatenate([new.reshape(-1, new.shape[-1]), given], axis=1)
     if old.size != new.size:
         return new
     shaped = new.reshape(old.shape)
@@ -171,19 +186,25 @@ def _sequence(content: Mapping[str, Any], prefix: str, options: ReadOptions, pro
     get = _getter(content, prefix)
     x = get(_POSITIONS)
     place = f"{prefix}{_POSITIONS}"
-    if x.ndim not in (3, 4) or x.shape[-1] not in (2, 3) or 0 in x.shape:
-        raise probe.error(
-            place,
-            "an array (frames, keypoints, 2 or 3) or (frames, persons, keypoints, 2 or 3)",
-            f"shape {x.shape} (reshape it first)",
-        )
+    confidence = get("confidence")
+    wanted = "an array (frames, keypoints, 2 or 3) or (frames, persons, keypoints, 2 or 3)"
+    if x.ndim not in (3, 4) or x.shape[-1] not in (2, 3, 4) or 0 in x.shape:
+        raise probe.error(place, wanted, f"shape {x.shape} (reshape it first)")
     x = numeric(x, (None,) * x.ndim, place, probe)
     x = x[:, None] if x.ndim == 3 else x
-    confidence = get("confidence")
+    said_confidence: list[str] = []
+    lengths = {"m", "cm", "mm"} & {options.unit, _text(get("unit"))}
+    if confidence is None and (x.shape[-1] == 4 or not lengths) and last_is_confidence(x):
+        x, confidence = x[..., :-1], x[..., -1].astype(np.float32)
+        names = "x, y and confidence" if x.shape[-1] == 2 else "x, y, z and confidence"
+        said_confidence = [f"{x.shape[-1] + 1} numbers a keypoint taken for {names}: the last is in 0…1"]
+    elif x.shape[-1] == 4:
+        raise probe.error(place, f"{wanted}, or x, y, z and a confidence in 0…1", f"shape {x.shape}")
     if confidence is not None and confidence.ndim == 2:
         confidence = confidence[:, None]
     skeleton = _skeleton(get, x.shape[2], options, place, probe)
     times, notes = _times(get, len(x), options, probe)
+    notes += said_confidence
     history = _texts(get("history"))
     with np.errstate(over="ignore"):  # too large for single precision is infinite, and that is missing
         x = x.astype(np.float32)

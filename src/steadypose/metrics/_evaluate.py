@@ -191,7 +191,7 @@ def _against(m: Matched, protocol: Protocol, per_joint: bool) -> Evaluation:
         out.mean("accel_worst", f"{unit}/frame²", _positions.of_frames(second, worst, cuts, official))
     out.add("lag", "frames", lambda _: _timing.lag(x, y, cuts=cuts), by_joint=False)
     out.add("peak_speed_ratio", "", lambda each: _timing.peak_speed_ratio(x, y, cuts=cuts, per_joint=each))
-    out.add("coverage", "%", lambda each: _coverage(x, y, each))
+    out.add("coverage", "%", lambda each: _coverage(m, each))
     return out.done(_counted(errors, m), m.notes)
 
 
@@ -249,13 +249,15 @@ def _untrue(
     return out.done(_counted(np.where(there, 0.0, np.nan), m), m.notes)
 
 
-def _coverage(x: Any, y: Any, each: bool) -> Any:
-    """Percentage of the truth's keypoints that the prediction has."""
-    known = np.isfinite(y).all(axis=-1)
-    both = known & np.isfinite(x).all(axis=-1)
-    axis = 0 if each else None
-    n = known.sum(axis=axis)
-    return np.where(n > 0, 100.0 * both.sum(axis=axis) / np.maximum(n, 1), np.nan)
+def _coverage(m: Matched, each: bool) -> Any:
+    """Percentage of the truth's keypoints that the prediction has, in all frames of the truth."""
+    assert m.truth is not None and m.unpredicted is not None
+    known = np.isfinite(m.truth).all(axis=-1)
+    both = (known & np.isfinite(m.pred).all(axis=-1)).sum(axis=0)
+    n = known.sum(axis=0) + m.unpredicted
+    if not each:
+        both, n = both.sum(), n.sum()
+    return np.where(n > 0, 100.0 * both / np.maximum(n, 1e-9), np.nan)
 
 
 def _counted(errors: Floats, m: Matched) -> int:

@@ -9,7 +9,13 @@ import numpy as np
 
 from steadypose.errors import DataError
 from steadypose.metrics._arrays import Array, find_cuts
-from steadypose.metrics._pairing import SAME_RATE, pair_frames, pair_persons, time_step
+from steadypose.metrics._pairing import (
+    SAME_RATE,
+    frames_unpredicted,
+    pair_frames,
+    pair_persons,
+    time_step,
+)
 from steadypose.sequence import Floats, PoseSequence
 from steadypose.skeleton import Skeleton
 
@@ -36,6 +42,9 @@ class Matched:
         Frames per second.
     frames
         Frames before persons were laid after one another.
+    unpredicted : ndarray, shape (keypoints,), or None
+        How often the truth has each keypoint in frames that the prediction has not, counted in frames of the
+        prediction; None without truth.
     rooted
         Whether a root was subtracted.
     notes
@@ -51,6 +60,7 @@ class Matched:
     unit: str
     fps: float
     frames: int
+    unpredicted: Floats | None = None
     rooted: bool = False
     notes: tuple[str, ...] = ()
 
@@ -101,6 +111,7 @@ def match(
     y = _relative(paired.positions(truth.positions), their_root, theirs, scale[1])
     p, q = pair_persons(pred.persons, truth.persons, lambda i, j: _mean_distance(x[:, i], y[:, j]), notes)
     clips, cuts = _starts(len(frames), len(p), find_cuts(pred.times[frames]))
+    unpredicted = _unpredicted(pred, truth, theirs, q, notes)
     return Matched(
         pred=_laid(x, p),
         truth=_laid(y, q),
@@ -113,6 +124,7 @@ def match(
         unit=unit,
         fps=_rate(pred.times[frames]),
         frames=len(frames),
+        unpredicted=unpredicted,
         rooted=roots is not None,
         notes=tuple(notes),
     )
@@ -175,6 +187,7 @@ def pooled(parts: Sequence[Matched]) -> Matched:
         notes["frame rates differ: what is measured per second is left out"] = None
     pred = joined("pred")
     assert pred is not None
+    lost = [m.unpredicted for m in parts if m.unpredicted is not None]
     return replace(
         first,
         pred=pred,
@@ -184,8 +197,27 @@ def pooled(parts: Sequence[Matched]) -> Matched:
         cuts=shifted("cuts"),
         fps=first.fps if same else float("nan"),
         frames=sum(m.frames for m in parts),
+        unpredicted=np.sum(lost, axis=0) if lost else None,
         notes=tuple(notes),
     )
+
+
+def _unpredicted(
+    pred: PoseSequence, truth: PoseSequence, keypoints: list[int], persons: list[int], notes: list[str]
+) -> Floats:
+    """How often the truth has each keypoint where there is no prediction, in frames of the prediction."""
+    lost = frames_unpredicted(pred.times, truth.times)
+    known = truth.valid[lost][:, persons][:, :, keypoints]
+    lost_with_somebody = int(known.any(axis=(1, 2)).sum())
+    if lost_with_somebody:
+        notes.append(
+            f"{lost_with_somebody} of the truth's {len(truth.times)} frames have no prediction: "
+            "they lower coverage and count nowhere else"
+        )
+    steps = time_step(truth.times), time_step(pred.times)
+    faster = np.isfinite(steps).all() and steps[0] < steps[1] * (1 - SAME_RATE)
+    count: Floats = known.sum(axis=(0, 1)) * (steps[0] / steps[1] if faster else 1.0)
+    return count
 
 
 def _units(pred: PoseSequence, truth: PoseSequence) -> tuple[str, tuple[float, float]]:

@@ -93,6 +93,22 @@ def pair_frames(mine: Floats, theirs: Floats, notes: list[str]) -> Sampling:
     return found
 
 
+def frames_unpredicted(mine: Floats, theirs: Floats) -> Indices:
+    """Frames of the truth that the prediction has no frame for: none within half a step of the slower one.
+
+    Before the first and after the last frame of the prediction a step is allowed less than whole: recordings
+    of one length at two rates end at different times.
+    """
+    steps = [s for s in (time_step(mine), time_step(theirs)) if np.isfinite(s)]
+    if not steps:
+        return np.empty(0, np.intp)
+    step = max(steps)
+    after = np.clip(np.searchsorted(mine, theirs), 0, len(mine) - 1)
+    away = np.minimum(np.abs(theirs - mine[after]), np.abs(theirs - mine[np.maximum(after - 1, 0)]))
+    outside = (theirs < mine[0]) | (theirs > mine[-1])
+    return np.flatnonzero(away > np.where(outside, 0.999, 0.501) * step)
+
+
 def pair_persons(
     pred: Sequence[str], truth: Sequence[str], cost: Callable[[int, int], float], notes: list[str]
 ) -> tuple[list[int], list[int]]:

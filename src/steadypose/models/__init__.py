@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from steadypose.models.checkpoints import load, save
     from steadypose.models.export import Exported, export_onnx
     from steadypose.models.fcn import FCN, FCNConfig
+    from steadypose.models.gatenet import GatedBank, GateNet, GateNetConfig
     from steadypose.models.lifter import Lifter, build
     from steadypose.models.official import load_smoothnet
     from steadypose.models.refiner import RefinerNet, build_refiner
@@ -34,6 +35,9 @@ __all__ = [
     "TCN",
     "Exported",
     "FCNConfig",
+    "GateNet",
+    "GateNetConfig",
+    "GatedBank",
     "Lifter",
     "MotionAwareConfig",
     "MotionAwareSmoothNet",
@@ -61,6 +65,7 @@ _FILES = {
     "checkpoints": ("load", "save"),
     "export": ("Exported", "export_onnx"),
     "fcn": ("FCN", "FCNConfig"),
+    "gatenet": ("GateNet", "GateNetConfig", "GatedBank"),
     "lifter": ("Lifter", "build"),
     "official": ("load_smoothnet",),
     "refiner": ("RefinerNet", "build_refiner"),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from steadypose.refine._refiner import Refiner
+from steadypose.refine._thin import Worth, worth
 from steadypose.refine.butterworth import Butterworth
 from steadypose.refine.filters import METHODS, Filter, make_filter
 from steadypose.refine.gcv import CrossValidated
@@ -18,7 +19,18 @@ from steadypose.refine.refinenet import RefineNet
 from steadypose.refine.tune import Tuning, tune
 from steadypose.sequence import BodyMotion, PoseSequence
 
-__all__ = ["METHODS", "Filter", "Refiner", "Tuning", "make_filter", "make_refiner", "refine", "tune"]
+__all__ = [
+    "METHODS",
+    "Filter",
+    "Refiner",
+    "Tuning",
+    "Worth",
+    "make_filter",
+    "make_refiner",
+    "refine",
+    "tune",
+    "worth",
+]
 
 AnyMotion = TypeVar("AnyMotion", bound=PoseSequence | BodyMotion)
 
@@ -44,6 +56,9 @@ def make_refiner(
     outliers: bool | None = None,
     swaps: bool | None = None,
     confidence: bool = True,
+    min_confidence: float | None = None,
+    strays: bool | None = None,
+    check_rate: bool | None = None,
     **parameters: Any,
 ) -> Refiner:
     """A refiner to use on many motions; parameters are those of :func:`refine`."""
@@ -54,6 +69,9 @@ def make_refiner(
         outliers=whole if outliers is None else outliers,
         swaps=whole if swaps is None else swaps,
         confidence=confidence,
+        min_confidence=min_confidence,
+        strays=whole if strays is None else strays,
+        check_rate=whole if check_rate is None else check_rate,
     )
 
 
@@ -65,6 +83,9 @@ def refine(
     outliers: bool | None = None,
     swaps: bool | None = None,
     confidence: bool = True,
+    min_confidence: float | None = None,
+    strays: bool | None = None,
+    check_rate: bool | None = None,
     **parameters: Any,
 ) -> AnyMotion:
     """The same motion, steady.
@@ -86,6 +107,17 @@ def refine(
     confidence
         Let confidence weigh samples, for the methods that can (moving_average, gaussian, savgol, kalman,
         adaptive, gcv, refinenet, network, smoothnet).
+    min_confidence
+        Keypoints with less confidence are missing: short gaps are filled, in longer ones they stay missing
+        and ``history`` says how many. Without confidence there is nothing to do, and ``history`` says so.
+    strays
+        Keypoints that leap off their path while their confidence is far below what it usually is are no part
+        of it: short gaps are filled, in longer ones they are left as they were. Default: only when no method
+        is named.
+    check_rate
+        Look at what the frames are worth. Those that repeat the one before (12 frames a second stored at 60)
+        are left out, and get what lies between the others. What moves too fast for fewer than 9 frames a
+        second is left as it was. Default: only when no method is named.
     **parameters
         Of the method, in seconds or hertz; see its class. ``weights`` of network: one by name, or an
         ONNX file of ``steadypose export``.
@@ -103,6 +135,14 @@ def refine(
         If no network of that name comes with steadypose, or the file is not one.
     """
     refiner = make_refiner(
-        method, max_gap=max_gap, outliers=outliers, swaps=swaps, confidence=confidence, **parameters
+        method,
+        max_gap=max_gap,
+        outliers=outliers,
+        swaps=swaps,
+        confidence=confidence,
+        min_confidence=min_confidence,
+        strays=strays,
+        check_rate=check_rate,
+        **parameters,
     )
     return refiner(motion)

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._size import body_size
 from steadypose._timed import complete
-from steadypose.refine._size import body_size
 from steadypose.refine.collapse import find_collapses
 from steadypose.refine.rest_pose import count_rest_positions
-from steadypose.sequence import PoseSequence
+from steadypose.skeleton import Skeleton
 
 Values = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.intp]
 
 
-def set_aside(seq: PoseSequence) -> tuple[Values, Ints, int]:
-    """Positions in which those frames are missing; rows of rest pose of every person; frames without a body."""
-    x = seq.positions
+def set_aside(x: Values, times: Floats, skeleton: Skeleton) -> tuple[Values, Ints, int]:
+    """Positions without those frames, rows of rest pose of every person, and how many frames show no body.
+
+    Parameters
+    ----------
+    x : ndarray of float32, shape (frames, persons, keypoints, dims)
+        NaN where missing.
+    times : ndarray, shape (frames,)
+        Seconds.
+    skeleton
+        Its bones say which distances stay.
+    """
     seen = complete(x)
     size = body_size(x, seen)
-    bones = seq.skeleton.bones
-    rest = count_rest_positions(x, seq.times, size, bones if len(bones) else None)
+    bones = skeleton.bones
+    rest = count_rest_positions(x, times, size, bones if len(bones) else None)
     for person, rows in enumerate(rest):
         seen[:rows, person] = False
-    lost = find_collapses(x, seq.times, seen, size)
+    lost = find_collapses(x, times, seen, size)
     if rest.any() or lost.any():
         x = x.copy()
         x[lost] = np.nan

@@ -9,12 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from steadypose import rotations
+from steadypose._size import body_size, size_so_far
 from steadypose._timed import complete
 from steadypose.errors import DataError
+from steadypose.refine import low_rate
 from steadypose.refine._aside import say_rest, set_aside
 from steadypose.refine._segments import Bools, Floats, Segments, Values, fill_gaps, find_segments
-from steadypose.refine._size import body_size, size_so_far
+from steadypose.refine._thin import copies_in, without_copies
 from steadypose.refine.filters import Filter, Gaussian, Indices, Slerp
+from steadypose.refine.missing import below, find_strays
 from steadypose.refine.outliers import ROTATION_SIZE, find_outliers, find_switches
 from steadypose.refine.rest_pose import count_rest_rotations
 from steadypose.refine.swaps import repair_swaps
@@ -45,6 +48,12 @@ class Refiner:
         Whether exchanged sides are put back (positions only).
     confidence
         Whether confidence weighs samples.
+    min_confidence
+        Keypoints below it are missing; None: none are.
+    strays
+        Whether keypoints that leap off their path at low confidence are missing.
+    check_rate
+        Whether frames that repeat the one before are left out, and what is too fast for its rate alone.
     """
 
     filter: Filter
@@ -52,10 +61,15 @@ class Refiner:
     outliers: bool = False
     swaps: bool = False
     confidence: bool = True
+    min_confidence: float | None = None
+    strays: bool = False
+    check_rate: bool = False
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.max_gap) and self.max_gap >= 0):
             raise DataError(f"expected max_gap of 0 seconds or more, found {self.max_gap!r}")
+        if self.min_confidence is not None and not np.isfinite(self.min_confidence):
+            raise DataError(f"expected min_confidence as a number, found {self.min_confidence!r}")
 
     def latency(self, fps: float) -> float:
         """Frames of future that a frame's result may depend on; infinite if all of them."""
@@ -64,6 +78,11 @@ class Refiner:
     def __call__(self, motion: AnyMotion) -> AnyMotion:
         """The motion, steady; see :func:`steadypose.refine`."""
         self.filter.check_rate(motion.fps)
+        if self.check_rate and (copies := copies_in(motion)).any():
+            return cast(AnyMotion, without_copies(motion, copies, self._once))
+        return self._once(motion)
+
+    def _once(self, motion: AnyMotion) -> AnyMotion:
         steady: PoseSequence | BodyMotion
         steady = self._rotations(motion) if isinstance(motion, BodyMotion) else self._positions(motion)
         return cast(AnyMotion, steady)
@@ -81,9 +100,10 @@ class Refiner:
         if persons == 0:
             return seq.with_positions(seq.positions, f"refine: {self.describe()}; no person")
         counts: dict[str, int] = {}
-        x, rest = seq.positions, np.zeros(persons, np.intp)
+        x, below_least = self._without_doubtful(seq)
+        rest = np.zeros(persons, np.intp)
         if self.outliers:
-            x, rest, lost = set_aside(seq)
+            x, rest, lost = set_aside(x, seq.times, seq.skeleton)
             counts |= say_rest(rest)
             counts[f"{'frame' if lost == 1 else 'frames'} where the body collapsed or was elsewhere"] = lost
         if self.swaps:
@@ -101,7 +121,10 @@ class Refiner:
             switches = find_switches(x, seq.times, seen, bodies)
             cuts = np.repeat(switches, keypoints, axis=1) if switches.any() else None
         person = np.repeat(np.arange(persons), keypoints)
-        doubted = None
+        doubted = strays = None
+        if self.strays and confidence is not None:
+            strays = find_strays(values, valid, confidence, seq.times, size, cuts)
+            valid = valid & ~strays
         if self.outliers:
             bones = seq.skeleton.bones + keypoints * np.arange(persons)[:, None, None]
             slips = find_outliers(values, valid, seq.times, size, bones=bones.reshape(-1, 2))
@@ -109,15 +132,61 @@ class Refiner:
             del slips  # a million frames of masks add up
         segments = find_segments(valid, seq.times, self.max_gap, cuts)
         out, filled = self._curves(values, valid, confidence, seq.times, sizes, person, segments, doubted)
+        said = [] if below_least is None else [self._said(below_least, filled, confidence is not None)]
+        if strays is not None and strays.any():
+            left = strays & ~filled
+            out[left] = values[left]  # nothing better is known: the input stands, and drags nobody along
+            said.append(_fate("astray at low confidence", strays, filled, "left as they were"))
+        given = (values, valid, seq.times)
+        fast = self._leave_alone(out, filled, given, size, low_rate.POSITIONS, cuts)
         counts["keypoints filled"] = int(filled.sum())
         note = "; ".join(
-            [f"refine: {self.describe()}, max_gap={self.max_gap:g}"]
+            [f"refine: {self.describe()}, max_gap={self.max_gap:g}", *said, *fast]
             + [f"{n} {what}" for what, n in counts.items() if n]
         )
         out = out.reshape(seq.shape)
         for one, rows in enumerate(rest):
             out[:rows, one] = seq.positions[:rows, one]
         return seq.with_positions(out, note, filled.reshape(seq.shape[:3]))
+
+    def _leave_alone(
+        self,
+        out: Values,
+        filled: Bools,
+        given: tuple[Values, Bools, Floats],
+        size: Floats,
+        least: float,
+        cuts: Bools | None = None,
+    ) -> list[str]:
+        """Put curves that are too fast for their rate back as they were given (values, valid, times).
+
+        Their gaps are filled all the same. Returns what is to be said of it.
+        """
+        values, valid, times = given
+        fast = low_rate.too_fast(values, valid, times, size, least) if self.check_rate else np.zeros(1, bool)
+        if not fast.any():
+            return []
+        some, seen = values[:, fast], valid[:, fast]
+        segments = find_segments(seen, times, self.max_gap, None if cuts is None else cuts[:, fast])
+        out[:, fast], filled[:, fast] = _bridged(some, seen, times, segments)
+        count = f"{int(fast.sum())} of {len(fast)} {'joints' if values.shape[2] == 9 else 'keypoints'}"
+        rate = f"{1 / float(np.median(np.diff(times))):.3g} fps"
+        return [f"{count} left as they were: at {rate} their motion cannot be told from noise"]
+
+    def _without_doubtful(self, seq: PoseSequence) -> tuple[Values, Bools | None]:
+        """Positions without those below the least confidence, and which these are; None: nothing is asked."""
+        if self.min_confidence is None:
+            return seq.positions, None
+        if seq.confidence is None:
+            return seq.positions, np.zeros(seq.shape[:3], bool)
+        doubted = below(seq.confidence, self.min_confidence) & seq.valid
+        return np.where(doubted[..., None], np.float32(np.nan), seq.positions), doubted
+
+    def _said(self, doubted: Bools, filled: Bools, known: bool) -> str:
+        least = f"{self.min_confidence:g}"
+        if not known:
+            return f"no confidence: min_confidence={least} does nothing"
+        return _fate(f"below confidence {least}", doubted.reshape(filled.shape), filled, "missing")
 
     def _rotations(self, motion: BodyMotion) -> BodyMotion:
         frames, persons, joints = motion.shape
@@ -137,6 +206,8 @@ class Refiner:
             valid, doubted, counts["outliers removed"] = self._without(slips, valid, motion.times)
         segments = find_segments(valid, motion.times, self.max_gap)
         out, filled = self._curves(values, valid, None, motion.times, size, person, segments, doubted)
+        given = (values, valid, motion.times)
+        fast = self._leave_alone(out, filled, given, size, low_rate.ROTATIONS / 2**0.5)
         matrices = rotations.project(out.astype(np.float64).reshape(motion.rotations.shape))
         translation: npt.NDArray[np.float64] | None = None
         if motion.translation is not None:
@@ -167,8 +238,11 @@ class Refiner:
             matrices[:rows, one] = motion.rotations[:rows, one]
             if translation is not None and motion.translation is not None:
                 translation[:rows, one] = motion.translation[:rows, one]
-        said = [f"{n} {what}" for what, n in counts.items() if n] + [f"{int(filled.sum())} rotations filled"]
-        note = "; ".join([f"refine: {self.describe()}, max_gap={self.max_gap:g}", *said])
+        said = [f"refine: {self.describe()}, max_gap={self.max_gap:g}", *fast]
+        if self.min_confidence is not None:
+            said.append(self._said(filled, filled, known=False))
+        said += [f"{n} {what}" for what, n in counts.items() if n]
+        note = "; ".join([*said, f"{int(filled.sum())} rotations filled"])
         return motion.with_rotations(matrices, note, translation, filled.reshape(motion.shape))
 
     def _without(
@@ -195,13 +269,7 @@ class Refiner:
         doubted: Bools | None = None,
     ) -> tuple[Values, Bools]:
         """Smoothed curves (NaN outside of segments) and what was filled; values (frames, curves, dims)."""
-        filled = np.zeros(valid.shape, bool)
-        if segments.gap_curve.size:
-            values = values.copy()
-            if values.shape[2] == 9:
-                filled = _turn_through_gaps(values, times, segments)
-            else:
-                filled = fill_gaps(values, valid, times, segments)
+        values, filled = _bridged(values, valid, times, segments)
         weights = self._weights(confidence, filled if doubted is None else filled | doubted)
         everything = (segments.start == 0).all() and (segments.stop == len(times)).all()
         if everything and len(segments.curve) == values.shape[1]:
@@ -231,6 +299,22 @@ class Refiner:
         weights[~np.isfinite(weights)] = 1
         weights[hardly] = LEAST_WEIGHT
         return weights
+
+
+def _fate(what: str, doubted: Bools, filled: Bools, rest: str) -> str:
+    """How many keypoints were doubted, and what became of them."""
+    count, saved = int(doubted.sum()), int((doubted & filled).sum())
+    return f"{count} keypoints {what}: {saved} filled, {count - saved} {rest}"
+
+
+def _bridged(values: Values, valid: Bools, times: Floats, segments: Segments) -> tuple[Values, Bools]:
+    """Values with the short gaps of segments filled, and what was filled."""
+    if not segments.gap_curve.size:
+        return values, np.zeros(valid.shape, bool)
+    values = values.copy()
+    if values.shape[2] == 9:
+        return values, _turn_through_gaps(values, times, segments)
+    return values, fill_gaps(values, valid, times, segments)
 
 
 def _turn_through_gaps(values: Values, times: Floats, segments: Segments) -> Bools:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._size import SAMPLED_FRAMES, body_size
 from steadypose._timed import complete
 from steadypose.refine._rolling import rolling_median, window_span
-from steadypose.refine._size import SAMPLED_FRAMES, body_size
 from steadypose.refine._slips import Curves, Suspects, find_slips
 
 Array = npt.NDArray[np.floating[Any]]

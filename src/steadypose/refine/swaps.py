@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from steadypose.refine._size import body_size
+from steadypose._size import body_size
 from steadypose.refine.outliers import find_switches
 from steadypose.skeleton import Skeleton, canonical_name
 

@@ -118,7 +118,7 @@ def tune(
         Called after every trial.
     **fixed
         Parameters of the method that are not searched, and other arguments of :func:`steadypose.refine`:
-        ``max_gap``, ``outliers``, ``swaps``, ``confidence``.
+        ``max_gap``, ``outliers``, ``swaps``, ``strays``, ``check_rate``, ``confidence``, ``min_confidence``.
 
     Returns
     -------

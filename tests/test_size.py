@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import steadypose as sp
+from steadypose._size import body_size, size_so_far
 from steadypose._timed import complete
 from steadypose.refine import refine
-from steadypose.refine._size import body_size, size_so_far
 
 Array = np.ndarray[Any, Any]
 SINGLE = Path(__file__).parent.parent / "data" / "single-keypoint"
