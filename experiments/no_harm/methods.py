@@ -9,7 +9,7 @@ import operators
 from grid import Group, Values
 
 import steadypose as sp
-from steadypose.refine import METHODS, make_refiner
+from steadypose.refine import make_refiner
 
 WHOLE = "pipeline"  # all stages with nothing set
 LINEAR = ("gaussian", "butterworth", "savgol", "kalman")  # without confidence
@@ -24,7 +24,7 @@ def filtered(group: Group, method: str, **parameters: Any) -> Values:
         given = tuple(sorted(parameters.items()))
         matrix = operators.operator(method, given, len(group.noisy), group.rate)
         out = operators.apply(matrix, group.noisy)
-    elif method == "gcv" and method not in METHODS:
+    elif method == "gcv" and group.confidence is None and not parameters:
         out = operators.gcv_spline(group.noisy)
     else:
         return through_refiner(group, method, **parameters)

@@ -66,5 +66,6 @@ def hindsight(group: Group) -> tuple[np.ndarray, measures.Scores]:
 
 
 def version() -> str:
-    """Changes with the settings and the measures."""
-    return fingerprint(HERE / "measures.py", text=repr(SETTINGS))
+    """Changes with the settings, how they are run, and the measures."""
+    files = (HERE / f"{n}.py" for n in ("measures", "operators", "methods"))
+    return fingerprint(*files, text=repr(SETTINGS))

@@ -3,9 +3,9 @@
     export STEADYPOSE_DATA=…                                  (the folder that holds mocap/)
     python run.py score default                               all stages, nothing set, on the validation grid
     python run.py score adaptive --method adaptive
-    python run.py score trial --weights runs/x/best.onnx --method smoothnet
+    python run.py score trial --weights runs/x/best.onnx --method network
     python run.py score b6 --method butterworth --set cutoff=6 --split test
-    python run.py summary                                     results.json, results.md
+    python run.py summary                                     results.json, results.md, losing_*.csv
 
 Scores that are there are not computed again (--again: they are). --every 4 looks at a quarter of the cells
 and keeps nothing.
@@ -35,12 +35,13 @@ def main() -> None:
     one.add_argument("--every", type=int, default=1)
     one.add_argument("--again", action="store_true")
     one.add_argument("--together", action="store_true", help="many bodies a call: quicker")
-    what.add_parser("summary")
+    all_ = what.add_parser("summary")
+    all_.add_argument("labels", nargs="*", help="beside the usual ones (tables.ORDER)")
     args = parser.parse_args()
     if args.what == "summary":
         from summary import summarise
 
-        summarise()
+        summarise(args.labels)
         return
     parameters: dict = {n: float(v) for n, v in (s.split("=") for s in args.set)}
     if args.weights:

@@ -20,6 +20,10 @@ from oracle import oracle
 
 # Millimetres below which motion without noise may be changed; of rotations 0.3°.
 CLEAN = {"3d": 1.0, "2d": 1.0, "rotations": 0.3 * DEGREE}
+LOSES = 1.05  # times a rival's error, and a cell is lost to it
+STRONG, LEAST_GAIN = 10.0, 0.95  # times the noise: amplitudes whose gain is asked for, and the least of it
+# Frames a second and the highest frequency up to which it is.
+GAINED = {30: 6.0, 50: 6.0, 60: 8.0, 120: 8.0, 240: 8.0}
 
 
 class Tally:

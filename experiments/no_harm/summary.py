@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+import losing
 import numpy as np
 import scores
 from catalogue import RATES, SPLITS
@@ -13,32 +15,35 @@ from grid import HERE, Grid
 from measures import ratio
 from motions import FREQUENCIES
 from oracle import SETTINGS
-from scores import CLEAN, Tally, percent
-from tables import markdown
+from scores import CLEAN, LEAST_GAIN, LOSES, Tally, percent
+from tables import ORDER, markdown
 
 RIVALS = ("adaptive", "gcv", "butterworth-6")
-LOSES = 1.05
+LOOKED_AT = "after"  # whose losing cells are listed one by one
 LISTED = 20
 CALM_NOISES = ("none", "white 0.5", "white 2", "white 6")  # where peak speeds are compared
-LEAST_GAIN = 0.95
-# Frames a second and the highest frequency at which the target asks for the gain.
-GAINED = {30: 6.0, 50: 6.0, 60: 8.0, 120: 8.0, 240: 8.0}
 
 Hits = np.ndarray
 
 
-def summarise() -> None:
-    """Write results.json and results.md; labels whose scores are not at hand keep the numbers they have."""
+def summarise(others: Sequence[str] = ()) -> None:
+    """Write results.json and results.md, of ``ORDER`` and other labels.
+
+    Labels whose scores are not at hand keep the numbers they have.
+    """
     path = HERE / "results.json"
     record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for split in reversed(SPLITS):
         grid = Grid(split)
         old = record.get(split, {})
         labels = old.get("labels", {}) if old.get("grid") == grid.folder.name else {}
-        tallies = {p.stem: scores.load(grid, p.stem) for p in scores.kept(grid, "x").parent.glob("*.npz")}
+        tallies = {label: scores.load(grid, label) for label in (*ORDER, *others)}
         there = {label: t for label, t in tallies.items() if t is not None}
         for label, tally in there.items():
-            labels[label] = numbers(tally, {r: there[r] for r in RIVALS if r in there and r != label})
+            rivals = {r: there[r] for r in RIVALS if r in there and r != label}
+            labels[label] = numbers(tally, rivals)
+            if label == LOOKED_AT:
+                losing.write(HERE / f"losing_{split}.csv", tally, rivals)
         record[split] = {"grid": grid.folder.name, "settings": len(SETTINGS), "labels": labels}
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     (HERE / "results.md").write_text(markdown(record, (HERE / "about.md").read_text().strip()))
@@ -50,10 +55,7 @@ def numbers(tally: Tally, rivals: dict[str, Tally]) -> dict[str, Any]:
     best, given = tally.ratios()
     noisy = about["noise"] != "none"
     shares = {
-        what: {
-            str(v): _shares(best, given, noisy & (about[what] == v))
-            for v in dict.fromkeys(about[what][noisy])
-        }
+        what: {str(v): _shares(best, given, noisy & (about[what] == v)) for v in _values(about[what][noisy])}
         for what in ("family", "space", "noise", "rate", "kind")
     }
     return {
@@ -70,6 +72,11 @@ def numbers(tally: Tally, rivals: dict[str, Tally]) -> dict[str, Any]:
     }
 
 
+def _values(column: np.ndarray) -> list[Any]:
+    """All values: numbers from the lowest up, words as they come."""
+    return sorted(set(column.tolist())) if column.dtype.kind in "if" else list(dict.fromkeys(column.tolist()))
+
+
 def _shares(best: np.ndarray, given: np.ndarray, some: Hits) -> dict[str, float]:
     """Of some cells: how many, how far from the oracle, how many worse than the input."""
     return {
@@ -84,16 +91,12 @@ def _shares(best: np.ndarray, given: np.ndarray, some: Hits) -> dict[str, float]
 
 def _gains(tally: Tally, about: dict[str, np.ndarray]) -> dict[str, Any]:
     """Median and lowest gain by rate and frequency, where the amplitude is ten times the noise or more."""
-    rms = np.array([KINDS[n].rms for n in about["noise"]])
-    strong = (about["family"] == "oscillation") & (about["amplitude"] >= 10 * rms)
+    loud, asked = losing.strong(about), losing.asked_gain(about)
     gain = tally.scores["gain"]
     table: dict[str, dict[str, list[float]]] = {}
-    asked = np.zeros(len(gain), bool)
     for rate in RATES:
         for f in FREQUENCIES:
-            some = strong & (about["rate"] == rate) & (about["frequency"] == f)
-            if f <= GAINED.get(rate, 0):
-                asked |= some
+            some = loud & (about["rate"] == rate) & (about["frequency"] == f)
             if some.any():
                 row = [_short(np.median(gain[some])), _short(gain[some].min()), int(some.sum())]
                 table.setdefault(str(rate), {})[f"{f:g}"] = row

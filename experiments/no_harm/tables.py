@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-ORDER = ("input", "butterworth-6", "gcv", "adaptive", "network-before", "before")  # then the others
+ORDER = ("input", "butterworth-6", "gcv", "adaptive", "network-before", "before", "after")  # then others
 PLAIN = ("input", "butterworth-6", "gcv", "adaptive", "network-before")  # not looked at cell by cell
 TARGETS = {  # of Tally.short, in words, with the target
     "over_1": "worse than the input by over 1 %, % of cells (≤ 1)",

@@ -15,6 +15,7 @@ import catalogue  # noqa: E402
 import disturbances  # noqa: E402
 import fingerprint  # noqa: E402
 import grid  # noqa: E402
+import losing  # noqa: E402
 import measures  # noqa: E402
 import methods  # noqa: E402
 import motions  # noqa: E402
@@ -27,7 +28,7 @@ import tables  # noqa: E402
 
 import steadypose as sp  # noqa: E402
 from steadypose import metrics, rotations  # noqa: E402
-from steadypose.data._splits import subject_of  # noqa: E402
+from steadypose.data._splits import split_of, subject_of  # noqa: E402
 from steadypose.refine import make_filter  # noqa: E402
 
 FINE = np.arange(0, recordings.SECONDS, 1 / 480)
@@ -166,17 +167,15 @@ def test_short_clips_run_to_and_fro_within_themselves():
     np.testing.assert_allclose(recordings.phase(9.0, 0.5)(FINE), 0.5 * FINE)
 
 
-def test_performers_of_the_splits_are_apart():
-    def performers(split):
-        names = [n for _, n in (*recordings.CLIPS[split], *recordings.TURNING[split])]
-        names += [n for n, _, _ in recordings.CALM[split]]
-        names += list(recordings.SITTING[split])
-        parts = {"cmu_sports/test_washwindow_1": "cmu 14", "cmu_sports/train_directing_traffic_4": "cmu 14"}
-        return {parts.get(n, subject_of(*n.rsplit("/", 1))) for n in names}
-
-    walkers = {f"cmu {n}" for n in ("03", "12", "26", "27", "29", "32")}
-    assert performers("validation") == walkers | {"bd", "bk"}
-    assert performers("test") == {"cmu 02", "cmu 05", "cmu 14", "bandai1", "sie", "dg", "mm"}
+@pytest.mark.parametrize(
+    ("split", "allowed"), [("validation", {"validation"}), ("test", {"test", "noncommercial"})]
+)
+def test_performers_are_those_of_the_split_and_train_nothing(split, allowed):
+    names = [n for _, n in (*recordings.CLIPS[split], *recordings.TURNING[split])]
+    names += [n for n, _, _ in recordings.CALM[split]]
+    names += recordings.SITTING[split]
+    found = {n: split_of(subject_of(*n.rsplit("/", 1))) for n in names}
+    assert {n for n, s in found.items() if s not in allowed} == set()
 
 
 def test_a_filter_as_a_matrix_is_the_filter():
@@ -193,16 +192,15 @@ def test_a_filter_as_a_matrix_is_the_filter():
         np.testing.assert_allclose(operators.apply(matrix, x), expected, atol=2e-3, err_msg=method)
 
 
-def test_the_spline_by_cross_validation_is_that_of_scipy():
-    from scipy.interpolate import make_smoothing_spline
-
-    t = np.arange(200.0)
-    truth = 100 * np.sin(t[:, None, None] / np.array([6, 8]))  # slower ones need more than SciPy tries
+def test_the_spline_by_cross_validation_is_the_package_s():
+    t = np.arange(200)
+    truth = 100 * np.sin(t[:, None, None] / np.array([6, 15, 40]))
     x = (truth + chance(11).normal(0, 5, truth.shape)).astype(np.float32)
-    out = operators.gcv_spline(x)
-    for axis in range(2):
-        expected = make_smoothing_spline(t, x[:, 0, axis].astype(float))(t)
-        assert np.sqrt(((out[:, 0, axis] - expected) ** 2).mean()) < 0.3
+    expected = make_filter("gcv").smooth(x, None, t / 60, np.ones(1))
+    assert np.sqrt(((operators.gcv_spline(x) - expected) ** 2).mean()) < 0.1
+    turned = rotations.from_axis_angle(0.01 * x.astype(np.float64)).reshape(200, 1, 9).astype(np.float32)
+    expected = make_filter("gcv").smooth(turned, None, t / 60, np.ones(1))
+    assert np.sqrt(((operators.gcv_spline(turned) - expected) ** 2).mean()) < 1e-3
 
 
 def test_nearest_rotations_are_those_of_singular_values():
@@ -279,7 +277,7 @@ def test_the_oracle_is_the_lowest_of_all_settings_one_by_one(small, monkeypatch)
         for i, (cell, recording) in enumerate(zip(group.cells, group.recordings(), strict=True)):
             mine = (group.person == i) & group.scored
             errors = []
-            for method, parameters in some[:-1]:
+            for method, parameters in some:
                 if method == "butterworth" and parameters["cutoff"] >= group.rate / 2:
                     out = recording
                 else:
@@ -292,7 +290,7 @@ def test_the_oracle_is_the_lowest_of_all_settings_one_by_one(small, monkeypatch)
                     errors.append(metrics.mpjae(x, y) * motions.DEGREE)
                 else:
                     errors.append(metrics.mpjpe(x, y) / group.scale[i])
-            np.testing.assert_allclose(found["errors"][cell.index, :-1], errors, rtol=2e-3, atol=0.01)
+            np.testing.assert_allclose(found["errors"][cell.index], errors, rtol=5e-3, atol=0.01)
     lowest = found["errors"].min(axis=1)
     np.testing.assert_array_equal(found["best.error"], lowest)
     np.testing.assert_array_equal(found["errors"].argmin(axis=1), found["best.setting"])
@@ -333,6 +331,10 @@ def test_tables_of_a_method_and_the_truth(small, monkeypatch, tmp_path):
     assert found["perfect"]["against"]["adaptive"]["share"] == 0
     assert found["perfect"]["gain"]["share"] == 100
     assert found["input"]["clean"]["3d, clip"][1] == 0
+    assert list(losing.losing(perfect, rivals)) == []
+    rows = list(losing.losing(scores.load(small, "input"), rivals))
+    assert rows and all("over oracle" in r[4] or "adaptive" in r[4] for r in rows)
+    assert losing.write(tmp_path / "x.csv", scores.load(small, "input"), rivals) == len(rows)
     text = tables.markdown({"test": {"labels": found}}, "# About")
     assert "| perfect |" in text.replace("| input | perfect |", "| perfect |") and "sine 4 Hz" in text
 
