@@ -1,11 +1,12 @@
-"""The network that `steadypose refine` uses: how it was trained, chosen and judged.
+"""SteadyNet, the network of `steadypose refine` before GateNet: how it was trained, chosen and judged.
+
+GateNet, which is the default now (default.toml, ship.py), is judged in experiments/no_harm.
 
     export STEADYPOSE_DATA=…                                     (the folder that holds mocap/ and real/)
-    for s in 0 1; do steadypose train default.toml -o runs/default-$s --set seed=$s; done
+    for s in 0 1; do steadypose train steadynet.toml -o runs/default-$s --set seed=$s; done
     python run.py judge validation runs/…/best.onnx …            candidates side by side
     python run.py judge test runs/default-0/best.onnx …          results.json: all test sets, real streams
     python run.py summarise                                      results.md
-    python ship.py runs/default-0/best.safetensors default       into the package, with its card
 
 Networks are named after their folders. A result that is there is not computed again (--again: it is).
 """

@@ -157,9 +157,16 @@ class _Track:
         """Whether the keypoints moved at all by as much as a collapse takes: a cheap test that all fail."""
         before, after = self.positions[self.frames[now - 1]], self.positions[self.frames[now]]
         step, wide = after - before, before - np.nanmean(before, axis=1, keepdims=True)
-        with np.errstate(invalid="ignore"):
-            moved, extent = (np.nanmean(np.abs(x), axis=(1, 2)) for x in (step, wide))
-        return moved > 0.1 * extent
+        moved, extent = (_mean_size(x) for x in (step, wide))
+        return np.asarray(moved > 0.1 * extent)
+
+
+def _mean_size(x: Array) -> Array:
+    """Mean of what is known of each frame, without signs; NaN where nothing is; x (frames, keypoints, dims)."""
+    known = np.isfinite(x)
+    count = known.sum(axis=(1, 2))
+    total = np.where(known, np.abs(x), 0).sum(axis=(1, 2))
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 def _compare(one: Array, other: Array) -> tuple[Array, Array, Array]:
