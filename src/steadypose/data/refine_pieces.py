@@ -22,7 +22,8 @@ from steadypose.data.refine_noise import noise_like_estimators
 from steadypose.data.refine_sets import _detected, _turned
 from steadypose.errors import DataError
 from steadypose.refine._size import body_size
-from steadypose.refine.bank import BankSpec, Described, bands_of, describe, scale_of
+from steadypose.refine.bank import BankSpec, bands_of
+from steadypose.refine.bank_numbers import Described, describe, scale_of
 from steadypose.sequence import BodyMotion, Floats
 
 __all__ = ["Block", "PieceData", "Pieces", "pieces_of"]
