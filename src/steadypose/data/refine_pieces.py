@@ -175,7 +175,7 @@ class Pieces:
         fps = float(rng.choice(d.rates))
         seconds = float(rng.uniform(*d.seconds)) * (0.5 if fps > 100 else 1.0)
         frames = max(8, round(seconds * fps))
-        turning = rng.random() < d.rotations
+        turning = rng.random() < d.rotations and any(q is not None for q in self._rotations)
         axes = 9 if turning else 2 if rng.random() < d.flat else 3
         keypoints = int(rng.choice([17, 17, 17, 12, 6, 3, 1]))
         pieces = int(np.clip(_NUMBERS // (keypoints * axes * frames), 1, 40 if keypoints > 1 else 60))
