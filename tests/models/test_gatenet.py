@@ -70,8 +70,8 @@ def test_keypoints_and_their_order_do_not_matter_to_each_other():
     other[2][:, 2] += 1
     with torch.no_grad():
         whole, changed = net(*given), net(*other)
-        some = net(*(t.index_select(-2 if t.ndim == 2 else t.ndim - 2, torch.tensor([4, 0])) for t in given[:2]),
-                   given[2][:, [4, 0]], given[3][[4, 0]])  # fmt: skip
+        now, always, axis_now, axis_always = given
+        some = net(now[:, [4, 0]], always[[4, 0]], axis_now[:, [4, 0]], axis_always[[4, 0]])
     others = [0, 1, 3, 4]
     assert torch.allclose(changed[:, others], whole[:, others], atol=1e-6)
     assert not torch.allclose(changed[:, 2], whole[:, 2], atol=1e-2)
