@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from steadypose.errors import DataError
-from steadypose.refine.bank import BankSpec, Described, bands_of, describe, noise_of, scale_of, to_frames
+from steadypose.refine.bank import BankSpec, bands_of, noise_of, to_frames
+from steadypose.refine.bank_numbers import Described, describe, scale_of
 
 SPEC = BankSpec()
 RATES = (24.0, 30.0, 60.0, 240.0)

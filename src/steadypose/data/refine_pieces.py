@@ -22,7 +22,8 @@ from steadypose.data.mocap import Clip, load_clips
 from steadypose.data.refine_noise import noise_like_estimators
 from steadypose.data.refine_sets import _detected, _turned
 from steadypose.errors import DataError
-from steadypose.refine.bank import BankSpec, Described, bands_of, describe, scale_of
+from steadypose.refine.bank import BankSpec, bands_of
+from steadypose.refine.bank_numbers import Described, describe, scale_of
 from steadypose.sequence import BodyMotion, Floats
 
 __all__ = ["Block", "PieceData", "Pieces", "pieces_of"]
@@ -174,7 +175,7 @@ class Pieces:
         fps = float(rng.choice(d.rates))
         seconds = float(rng.uniform(*d.seconds)) * (0.5 if fps > 100 else 1.0)
         frames = max(8, round(seconds * fps))
-        turning = rng.random() < d.rotations
+        turning = rng.random() < d.rotations and any(q is not None for q in self._rotations)
         axes = 9 if turning else 2 if rng.random() < d.flat else 3
         keypoints = int(rng.choice([17, 17, 17, 12, 6, 3, 1]))
         pieces = int(np.clip(_NUMBERS // (keypoints * axes * frames), 1, 40 if keypoints > 1 else 60))

@@ -88,7 +88,7 @@ class GateNet(nn.Module):
             self.axis_now.weight[:, bands:] = torch.eye(bands) * (_WIENER / 2 / _SCALE)
 
     def forward(self, now: Tensor, always: Tensor, axis_now: Tensor, axis_always: Tensor) -> Tensor:
-        """Logits of gates from what :class:`steadypose.refine.bank.Described` holds.
+        """Logits of gates from what :class:`steadypose.refine.bank_numbers.Described` holds.
 
         Parameters
         ----------

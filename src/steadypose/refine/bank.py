@@ -2,8 +2,8 @@
 
 A curve is the sum of its bands, each about half an octave of frequencies. A gate between 0 and 1 for every
 band, every curve and every fifteenth of a second says how much of it is motion; what is not is taken away.
-Gates of 1 give the curve back to the last bit. This module holds what is not learnt: the bands, what the
-network is told of them (:func:`describe`), and what its answer does (:func:`noise_of`).
+Gates of 1 give the curve back to the last bit. This module holds what is not learnt: the bands, and what the
+network's answer does (:func:`noise_of`). What it is told of them is in ``refine/bank_numbers.py``.
 
 The filters have no phase: a Fourier sine series of the curve, less the line between its ends, is multiplied
 by the response. That continues the curve beyond both ends by point reflection.
@@ -23,21 +23,14 @@ import numpy.typing as npt
 
 from steadypose.errors import DataError
 
-__all__ = ["BankSpec", "Described", "bands_of", "describe", "noise_of", "scale_of", "to_frames"]
+__all__ = ["BankSpec", "bands_of", "noise_of", "to_frames"]
 
 Values = npt.NDArray[np.float32]
 
-NOW, ALWAYS, GENERAL = (
-    3,
-    4,
-    5,
-)  # numbers that the network sees of a keypoint: a band and gate, a band, and other
-AXIS_NOW, AXIS_ALWAYS = 2, 1  # … and of an axis
+# Numbers that the network sees of a keypoint: of a band and gate, of a band, and others; and of an axis.
+NOW, ALWAYS, GENERAL = 3, 4, 5
+AXIS_NOW, AXIS_ALWAYS = 2, 1
 END = 0.1  # seconds at either end whose fitted line says where the curve ends
-LEAST = 1e-6  # of a body's size: motion below that is rounding
-SLOW = 1.0  # seconds over which the slower of two energies is taken
-REACH = 3.0  # of a bell, in deviations
-USUAL = -6.0  # logarithm of how much keypoints shake beside a body's size, more or less
 HIGHEST = 0.4  # of the frame rate: an edge above it has nothing above itself
 
 
@@ -83,7 +76,7 @@ class BankSpec:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """How many numbers the network sees, by the fields of :class:`Described`."""
+        """How many numbers the network sees, by field of ``Described`` in ``refine/bank_numbers.py``."""
         bands = len(self.edges)
         return {
             "now": NOW * bands,
@@ -120,26 +113,6 @@ class BankSpec:
         if not all(isinstance(e, int | float) for e in data["edges"]):
             raise DataError(f"expected edges of a bank in rising hertz, found {data['edges']}")
         return cls(**data)
-
-
-@dataclass(frozen=True)
-class Described:
-    """What a network sees of keypoints and their axes.
-
-    Parameters
-    ----------
-    now : ndarray of float32, shape (gates, keypoints, numbers)
-        Keypoints of all bodies, one body after the other.
-    always : ndarray of float32, shape (keypoints, numbers)
-    axis_now : ndarray of float32, shape (gates, keypoints, axes, numbers)
-        One axis where all share their gates.
-    axis_always : ndarray of float32, shape (keypoints, axes, numbers)
-    """
-
-    now: Values
-    always: Values
-    axis_now: Values
-    axis_always: Values
 
 
 def bands_of(x: Values, fps: float, spec: BankSpec) -> Values:
@@ -206,123 +179,6 @@ def to_frames(frames: int, gates: int) -> Any:
     return csr_array((weights, (row, column)), shape=(frames, gates))
 
 
-@lru_cache(maxsize=64)
-def _to_gates(frames: int, gates: int) -> Any:
-    """Sparse matrix of means over the frames around every gate, near ones counting more; (gates, frames)."""
-    from scipy.sparse import csr_array
-
-    weights = to_frames(frames, gates).T.toarray()
-    thin = weights.sum(axis=1) < 1  # fewer frames than gates
-    at = np.arange(gates)[thin] * ((frames - 1) / (gates - 1))
-    weights[thin] = np.maximum(1 - np.abs(np.arange(frames) - at[:, None]), 0)
-    return csr_array(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
-
-
-@lru_cache(maxsize=256)
-def _bell(gates: int, deviation: float) -> Any:
-    """Sparse matrix of means over gates, weighted by a bell of some gates; (gates, gates)."""
-    from scipy.sparse import csr_array
-
-    apart = np.subtract.outer(np.arange(gates), np.arange(gates))
-    bell = np.exp(-0.5 * (apart / max(deviation, 1e-3)) ** 2)
-    bell[np.abs(apart) > REACH * deviation] = 0
-    return csr_array(bell / bell.sum(axis=1, keepdims=True), dtype=np.float32)
-
-
-def scale_of(x: Values, size: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
-    """Sizes of bodies; a single keypoint has none but the extent of its path.
-
-    Parameters
-    ----------
-    x : ndarray, shape (frames, bodies, keypoints, axes)
-    size : ndarray, shape (bodies,)
-    """
-    if x.shape[2] > 1:
-        return size
-    extent = np.linalg.norm(np.ptp(x[:, :, 0].astype(np.float64), axis=0), axis=-1)
-    return np.asarray(np.where(extent > 0, extent, 1.0))
-
-
-def describe(bands: Values, size: npt.NDArray[np.floating[Any]], fps: float, spec: BankSpec) -> Described:
-    """What a network is told of the curves of some bodies with as many keypoints each.
-
-    Sizes of bands are logarithms of amplitudes beside how much the keypoint (or the axis) shakes, so they
-    have no unit, and neither signs nor the direction of time matter. Of a keypoint, in the order of the
-    numbers: every band's amplitude now, over a second, and that of the body; of the whole recording the mean,
-    calm and height of every band, and whether the recording has it; how much the keypoint shakes beside the
-    body's size and beside the other keypoints, and the frame rate. Of an axis: its amplitude now and over a
-    second, and the mean of every band beside the keypoint's. The nine entries of a rotation count as one
-    axis, so that turning it changes nothing.
-
-    Parameters
-    ----------
-    bands : ndarray of float32, shape (bands, frames, bodies, keypoints, axes)
-        Of :func:`bands_of`.
-    size : ndarray, shape (bodies,)
-        Of the bodies, in the unit of the curves.
-    fps
-        Frames a second.
-    spec
-        The network's.
-    """
-    count, frames, bodies, keypoints, axes = bands.shape
-    gates = spec.gates(frames, fps)
-    per_gate = spec.gate_rate
-    unit = 1 / np.maximum(np.asarray(size, np.float32), np.float32(1e-30))
-    average = _to_gates(frames, gates)
-    wide = _bell(gates, SLOW / 2 * per_gate)
-    local = np.empty((count, gates, bodies, keypoints, 1 if axes == 9 else axes), np.float32)
-    slow = np.empty_like(local)
-    for k, band in enumerate(bands):
-        square = average @ np.square(band.reshape(frames, -1))
-        if axes == 9:
-            square = square.reshape(gates, -1, 9).mean(axis=2)
-        near = _bell(gates, spec.reach / spec.edges[k] * per_gate)
-        local[k] = (near @ square).reshape(local.shape[1:])
-        slow[k] = (wide @ square).reshape(local.shape[1:])
-    squared = np.square(unit)[:, None, None]
-    local *= squared
-    slow *= squared
-    fast = [k for k in range(count) if spec.edges[k] >= spec.level] or [count - 1]
-
-    point, point_slow = local.mean(axis=4), slow.mean(axis=4)  # (bands, gates, bodies, keypoints)
-    shaking = _logarithm(point[fast].sum(axis=0)).mean(axis=0)  # (bodies, keypoints)
-    amplitude = _logarithm(point) - shaking
-    body = _logarithm(point.mean(axis=3, keepdims=True)) - shaking
-    now = np.zeros((gates, bodies, keypoints, NOW, len(spec.edges)), np.float32)
-    for kind, numbers in enumerate((amplitude, _logarithm(point_slow) - shaking, body)):
-        now[..., kind, :count] = np.moveaxis(numbers, 0, -1)
-
-    always = np.zeros((bodies, keypoints, ALWAYS, len(spec.edges)), np.float32)
-    calm = -_logarithm((1 / (point + np.float32(LEAST**2))).mean(axis=1)) - shaking
-    height = _logarithm(point.mean(axis=1)) - shaking
-    for kind, whole in enumerate((amplitude.mean(axis=1), calm, height)):
-        always[..., kind, :count] = np.moveaxis(whole, 0, -1)
-    always[..., 3, :count] = 1
-    general = np.zeros((bodies, keypoints, GENERAL), np.float32)
-    general[..., 0] = 0 if keypoints == 1 else shaking - USUAL  # a single point has no size of a body
-    general[..., 1] = shaking - shaking.mean(axis=1, keepdims=True)
-    general[..., 2] = math.log(fps / 60)
-    general[..., 3] = axes == 9
-    general[..., 4] = keypoints == 1
-
-    level = _logarithm(local[fast].sum(axis=0)).mean(axis=0)  # (bodies, keypoints, axes)
-    axis_now = np.zeros((*local.shape[1:], AXIS_NOW, len(spec.edges)), np.float32)
-    own = _logarithm(local) - level
-    axis_now[..., 0, :count] = np.moveaxis(own, 0, -1)
-    axis_now[..., 1, :count] = np.moveaxis(_logarithm(slow) - level, 0, -1)
-    axis_always = np.zeros((*local.shape[2:], len(spec.edges)), np.float32)
-    beside = own.mean(axis=1) - amplitude.mean(axis=1)[..., None]
-    axis_always[..., :count] = np.moveaxis(beside, 0, -1)
-    points = bodies * keypoints
-    return Described(
-        now.reshape(gates, points, -1),
-        np.concatenate([always.reshape(points, -1), general.reshape(points, -1)], axis=1),
-        axis_now.reshape(gates, points, local.shape[4], -1),
-        axis_always.reshape(points, local.shape[4], -1),
-    )
-
-
 def noise_of(bands: Values, logits: Values) -> Values:
     """What the gates do not let pass: to be taken away from the curves.
 
@@ -346,9 +202,3 @@ def noise_of(bands: Values, logits: Values) -> Values:
         at_frames: Values = (spread @ share).reshape(frames, points, -1)
         out += band.reshape(out.shape) * at_frames
     return out.reshape(frames, *shape)
-
-
-def _logarithm(energy: Values) -> Values:
-    """Of the amplitude."""
-    log: Values = np.float32(0.5) * np.log(energy + np.float32(LEAST**2))
-    return log

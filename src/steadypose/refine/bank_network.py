@@ -20,7 +20,8 @@ from steadypose import _onnx
 from steadypose.errors import DataError, FormatError
 from steadypose.refine._believe import belief, drawn_to_spline
 from steadypose.refine._rate import JITTER, spline
-from steadypose.refine.bank import BankSpec, Described, bands_of, describe, noise_of, scale_of, to_frames
+from steadypose.refine.bank import BankSpec, bands_of, noise_of, to_frames
+from steadypose.refine.bank_numbers import Described, describe, scale_of
 from steadypose.refine.filters import Floats, Indices, Values
 from steadypose.refine.window_network import threads
 

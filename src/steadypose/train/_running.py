@@ -28,7 +28,7 @@ __all__ = ["Say", "Sets", "Trained", "begin", "claim", "epoch_steps", "go", "not
 BEST, LAST = "best", "last"  # names of checkpoints in a training's folder
 Say = Callable[[str], None]
 # What a training that is gone on with must have been begun with.
-_SAME = ("seed", "window", "data", "network", "loss", "optimiser", "batch", "epoch_steps")
+_SAME = ("seed", "window", "bank", "data", "network", "loss", "optimiser", "batch", "epoch_steps")
 
 
 def nothing(text: str) -> None:

@@ -11,7 +11,7 @@ from steadypose.errors import SteadyposeError
 
 __all__ = ["OptimiserConfig", "Settings", "TrainerConfig", "as_json", "check"]
 
-# Fields that came later. Left out of JSON where they are off: what was written before them stays the same.
+# Fields that came later. Left out of JSON where they are off, as they usually are: what was written before them stays the same.
 _LATER = {"optimiser": ("amsgrad", "average"), "trainer": ("epoch_steps",)}
 
 
@@ -120,7 +120,6 @@ def check(config: Settings, own: Mapping[str, tuple[bool, str]]) -> None:
     o, t = config.optimiser, config.trainer
     checks = {
         "seed": (config.seed >= 0, "a number from 0 up"),
-        **own,
         "optimiser.rate": (0 < o.rate < float("inf"), "a learning rate above 0"),
         "optimiser.decay": (0 < o.decay <= 1, "a factor above 0 and up to 1"),
         "optimiser.decay_steps": (o.decay_steps >= 1, "a number of steps from 1 up"),
@@ -137,6 +136,7 @@ def check(config: Settings, own: Mapping[str, tuple[bool, str]]) -> None:
         "trainer.threads": (t.threads >= 0, "a number of threads from 0 up"),
         "trainer.nodes": (t.nodes >= 1, "a number of machines from 1 up"),
         "trainer.epoch_steps": (t.epoch_steps >= 0, "a number of steps from 0 up"),
+        **own,  # last: what is stricter for one task counts
     }
     for name, (fits, expected) in checks.items():
         if not fits:
@@ -152,8 +152,9 @@ def as_json(config: Any) -> dict[str, Any]:
     """A configuration as what JSON can hold, without what is not set."""
     whole: dict[str, Any] = json.loads(json.dumps(asdict(config)))
     for table, names in _LATER.items():
+        usual = config.__dataclass_fields__[table].default_factory()
         for name in names:
-            if not whole[table][name]:
+            if not (whole[table][name] or getattr(usual, name)):
                 del whole[table][name]
     return {k: _without_none(v) for k, v in whole.items()}
 

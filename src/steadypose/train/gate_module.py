@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from steadypose.data.refine_pieces import Block, Pieces
 from steadypose.models.gatenet import GatedBank
 from steadypose.refine._believe import belief
-from steadypose.refine.bank import Described, to_frames
+from steadypose.refine.bank import to_frames
+from steadypose.refine.bank_numbers import Described
 from steadypose.train._batches import Batch, InOrder, Windows
 from steadypose.train._module import TrainingModule
 from steadypose.train.gate_config import GateConfig

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from steadypose.data.refine_pieces import Pieces, pieces_of
+from steadypose.errors import DataError
 from steadypose.models.gatenet import GatedBank, GateNet
 from steadypose.train._cards import describe, new_card
 from steadypose.train._running import Say, Trained, begin, epoch_steps, go, nothing
@@ -86,6 +87,11 @@ class _Sets:
             judged = replace(config.data, blocks=JUDGED)
             validation = pieces_of(judged, "validation", config.bank, FIXED_SEED)
             describe(self.card, validation.clips, "validation")
+        for pieces in (train_set, validation):
+            if pieces.spec != config.bank:
+                raise DataError(
+                    f"expected pieces of the network's bank {config.bank}, found those of {pieces.spec}"
+                )
         self.source, self.validation = train_set, Judged(validation)
         say(f"training: {len(train_set):,} blocks an epoch; validation: {len(validation):,}")
 

@@ -1,0 +1,163 @@
+"""What a network is told of the bands of curves: how large they are, in numbers without unit or direction."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from steadypose.refine.bank import ALWAYS, AXIS_NOW, GENERAL, NOW, BankSpec, Values, to_frames
+
+__all__ = ["Described", "describe", "scale_of"]
+
+LEAST = 1e-6  # of a body's size: motion below that is rounding
+SLOW = 1.0  # seconds over which the slower of two energies is taken
+REACH = 3.0  # of a bell, in deviations
+USUAL = -6.0  # logarithm of how much keypoints shake beside a body's size, more or less
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a network sees of keypoints and their axes.
+
+    Parameters
+    ----------
+    now : ndarray of float32, shape (gates, keypoints, numbers)
+        Keypoints of all bodies, one body after the other.
+    always : ndarray of float32, shape (keypoints, numbers)
+    axis_now : ndarray of float32, shape (gates, keypoints, axes, numbers)
+        One axis where all share their gates.
+    axis_always : ndarray of float32, shape (keypoints, axes, numbers)
+    """
+
+    now: Values
+    always: Values
+    axis_now: Values
+    axis_always: Values
+
+
+def scale_of(x: Values, size: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+    """Sizes of bodies; a single keypoint has none but the extent of its path.
+
+    Parameters
+    ----------
+    x : ndarray, shape (frames, bodies, keypoints, axes)
+    size : ndarray, shape (bodies,)
+    """
+    if x.shape[2] > 1:
+        return size
+    extent = np.linalg.norm(np.ptp(x[:, :, 0].astype(np.float64), axis=0), axis=-1)
+    return np.asarray(np.where(extent > 0, extent, 1.0))
+
+
+def describe(bands: Values, size: npt.NDArray[np.floating[Any]], fps: float, spec: BankSpec) -> Described:
+    """What a network is told of the curves of some bodies with as many keypoints each.
+
+    Sizes of bands are logarithms of amplitudes beside how much the keypoint (or the axis) shakes, so they
+    have no unit, and neither signs nor the direction of time matter. Of a keypoint, in the order of the
+    numbers: every band's amplitude now, over a second, and that of the body; of the whole recording the mean,
+    calm and height of every band, and whether the recording has it; how much the keypoint shakes beside the
+    body's size and beside the other keypoints, and the frame rate. Of an axis: its amplitude now and over a
+    second, and the mean of every band beside the keypoint's. The nine entries of a rotation count as one
+    axis, so that turning it changes nothing.
+
+    Parameters
+    ----------
+    bands : ndarray of float32, shape (bands, frames, bodies, keypoints, axes)
+        Of :func:`steadypose.refine.bank.bands_of`.
+    size : ndarray, shape (bodies,)
+        Of the bodies, in the unit of the curves.
+    fps
+        Frames a second.
+    spec
+        The network's.
+    """
+    count, frames, bodies, keypoints, axes = bands.shape
+    gates = spec.gates(frames, fps)
+    per_gate = spec.gate_rate
+    unit = 1 / np.maximum(np.asarray(size, np.float32), np.float32(1e-30))
+    average = _to_gates(frames, gates)
+    wide = _bell(gates, SLOW / 2 * per_gate)
+    local = np.empty((count, gates, bodies, keypoints, 1 if axes == 9 else axes), np.float32)
+    slow = np.empty_like(local)
+    for k, band in enumerate(bands):
+        square = average @ np.square(band.reshape(frames, -1))
+        if axes == 9:
+            square = square.reshape(gates, -1, 9).mean(axis=2)
+        near = _bell(gates, spec.reach / spec.edges[k] * per_gate)
+        local[k] = (near @ square).reshape(local.shape[1:])
+        slow[k] = (wide @ square).reshape(local.shape[1:])
+    squared = np.square(unit)[:, None, None]
+    local *= squared
+    slow *= squared
+    fast = [k for k in range(count) if spec.edges[k] >= spec.level] or [count - 1]
+
+    point, point_slow = local.mean(axis=4), slow.mean(axis=4)  # (bands, gates, bodies, keypoints)
+    shaking = _logarithm(point[fast].sum(axis=0)).mean(axis=0)  # (bodies, keypoints)
+    amplitude = _logarithm(point) - shaking
+    body = _logarithm(point.mean(axis=3, keepdims=True)) - shaking
+    now = np.zeros((gates, bodies, keypoints, NOW, len(spec.edges)), np.float32)
+    for kind, numbers in enumerate((amplitude, _logarithm(point_slow) - shaking, body)):
+        now[..., kind, :count] = np.moveaxis(numbers, 0, -1)
+
+    always = np.zeros((bodies, keypoints, ALWAYS, len(spec.edges)), np.float32)
+    calm = -_logarithm((1 / (point + np.float32(LEAST**2))).mean(axis=1)) - shaking
+    height = _logarithm(point.mean(axis=1)) - shaking
+    for kind, whole in enumerate((amplitude.mean(axis=1), calm, height)):
+        always[..., kind, :count] = np.moveaxis(whole, 0, -1)
+    always[..., 3, :count] = 1
+    general = np.zeros((bodies, keypoints, GENERAL), np.float32)
+    general[..., 0] = 0 if keypoints == 1 else shaking - USUAL  # a single point has no size of a body
+    general[..., 1] = shaking - shaking.mean(axis=1, keepdims=True)
+    general[..., 2] = math.log(fps / 60)
+    general[..., 3] = axes == 9
+    general[..., 4] = keypoints == 1
+
+    level = _logarithm(local[fast].sum(axis=0)).mean(axis=0)  # (bodies, keypoints, axes)
+    axis_now = np.zeros((*local.shape[1:], AXIS_NOW, len(spec.edges)), np.float32)
+    own = _logarithm(local) - level
+    axis_now[..., 0, :count] = np.moveaxis(own, 0, -1)
+    axis_now[..., 1, :count] = np.moveaxis(_logarithm(slow) - level, 0, -1)
+    axis_always = np.zeros((*local.shape[2:], len(spec.edges)), np.float32)
+    beside = own.mean(axis=1) - amplitude.mean(axis=1)[..., None]
+    axis_always[..., :count] = np.moveaxis(beside, 0, -1)
+    points = bodies * keypoints
+    return Described(
+        now.reshape(gates, points, -1),
+        np.concatenate([always.reshape(points, -1), general.reshape(points, -1)], axis=1),
+        axis_now.reshape(gates, points, local.shape[4], -1),
+        axis_always.reshape(points, local.shape[4], -1),
+    )
+
+
+@lru_cache(maxsize=64)
+def _to_gates(frames: int, gates: int) -> Any:
+    """Sparse matrix of means over the frames around every gate, near ones counting more; (gates, frames)."""
+    from scipy.sparse import csr_array
+
+    weights = to_frames(frames, gates).T.toarray()
+    thin = weights.sum(axis=1) < 1  # fewer frames than gates
+    at = np.arange(gates)[thin] * ((frames - 1) / (gates - 1))
+    weights[thin] = np.maximum(1 - np.abs(np.arange(frames) - at[:, None]), 0)
+    return csr_array(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+@lru_cache(maxsize=256)
+def _bell(gates: int, deviation: float) -> Any:
+    """Sparse matrix of means over gates, weighted by a bell of some gates; (gates, gates)."""
+    from scipy.sparse import csr_array
+
+    apart = np.subtract.outer(np.arange(gates), np.arange(gates))
+    bell = np.exp(-0.5 * (apart / max(deviation, 1e-3)) ** 2)
+    bell[np.abs(apart) > REACH * deviation] = 0
+    return csr_array(bell / bell.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _logarithm(energy: Values) -> Values:
+    """Of the amplitude."""
+    log: Values = np.float32(0.5) * np.log(energy + np.float32(LEAST**2))
+    return log
