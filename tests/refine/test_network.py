@@ -192,7 +192,7 @@ def test_the_history_says_which_network_it_was(tmp_path: Path, kind: str, title:
 
 def test_our_own_network_does_not_go_under_the_papers_name() -> None:
     assert "Zeng" not in refine(poses(20)).history[-1]
-    for weights, found in ((None, "none"), ("default", r"default: SteadyNet \(steadypose\)")):
+    for weights, found in ((None, "none"), ("default", r"default: GateNet \(steadypose\)")):
         with pytest.raises(DataError, match=f"weights of a SmoothNet .* found {found}; .*--method network"):
             SmoothNet(weights=weights)
 
