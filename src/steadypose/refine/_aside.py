@@ -16,7 +16,7 @@ Ints = npt.NDArray[np.intp]
 
 
 def set_aside(seq: PoseSequence) -> tuple[Values, Ints, int]:
-    """Positions in which those frames are missing; rows of rest pose of every person; frames without a body."""
+    """Positions without those frames; rows of rest pose of every person; number of frames without a body."""
     x = seq.positions
     seen = complete(x)
     size = body_size(x, seen)
