@@ -1,7 +1,7 @@
 """Which samples far from their path are slips, and which are fast motion.
 
-A slip leaves its path in one step and comes back in one; motion gets up speed. And where a camera is too slow to
-see that, motion takes the body along: bones keep their lengths, and what a limb hangs from moves with it.
+A slip leaves its path in one step and comes back in one; motion gets up speed. And where a camera is too slow
+to see that, motion takes the body along: bones keep their lengths, and what a limb hangs from moves with it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ Array = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.intp]
 
-# Chosen on captured motion of training performers at 10 to 60 fps (experiments/cleaning). Sizes are the body's.
+# Chosen on captured motion of training performers at 10 to 60 fps (experiments/cleaning).
 JUMP = 0.5  # of the way off the path: what one step of a slip covers beyond the steps beside it …
 JUMP_AT_END = 0.7  # … where there is a step on one side only
-BRISK = 16.0  # sizes per second squared: what limbs do all the time (30 m/s²)
+BRISK = 16.0  # body sizes per second squared: what limbs do all the time (30 m/s²)
 VIOLENT = 150.0  # … and what none does (300 m/s²)
 KEPT = 0.2  # of the way off the path: by how much bones may change
 ALONG = (
@@ -43,7 +43,7 @@ class Suspects:
     frame: Ints
     limit: Array
 
-    def only(self, which: Bools) -> Suspects:
+    def only(self, which: Bools | Ints) -> Suspects:
         return Suspects(self.curve[which], self.frame[which], self.limit[which])
 
 
@@ -75,13 +75,13 @@ class Curves:
         """Values in double precision; whatever it is where a frame is -1."""
         return self.values[frame, curve].astype(np.float64)
 
-    def step(self, before: Ints, after: Ints, curve: Ints) -> Array:
+    def velocity(self, before: Ints, after: Ints, curve: Ints) -> Array:
         """Velocity from one frame to another; NaN where either is -1."""
         known = (before >= 0) & (after >= 0)
         time = np.where(known, self.times[after] - self.times[before], 1.0)
-        velocity: Array = (self.at(after, curve) - self.at(before, curve)) / time[:, None]
-        velocity[~known] = np.nan
-        return velocity
+        found: Array = (self.at(after, curve) - self.at(before, curve)) / time[:, None]
+        found[~known] = np.nan
+        return found
 
 
 def beside(there: Bools, frame: Ints, curve: Ints, direction: int, reach: int) -> Ints:
@@ -197,9 +197,12 @@ def _jumps(suspects: Suspects, curves: Curves, distance: Array, direction: int) 
     outer = beside(curves.valid, frame, curve, direction, reach)
     beyond = beside(curves.valid, outer, curve, direction, reach)
     within = beside(curves.valid, inner, curve, -direction, reach)
-    step = curves.step(outer, inner, curve)
+    step = curves.velocity(outer, inner, curve)
     change = np.stack(
-        [_length(step - curves.step(beyond, outer, curve)), _length(step - curves.step(inner, within, curve))]
+        [
+            _length(step - curves.velocity(beyond, outer, curve)),
+            _length(step - curves.velocity(inner, within, curve)),
+        ]
     )
     lone = np.isnan(change).any(axis=0)
     change = np.nan_to_num(np.fmin(*change))
@@ -250,7 +253,8 @@ def _moves_with_body(suspects: Suspects, curves: Curves, off: Array, before: Int
         bones += known
         kept += same
     enough = along | (anchored & (bones >= 2)) if curves.values.shape[2] == 3 else along
-    return (bones > 0) & (kept == bones) & enough
+    moves: Bools = (bones > 0) & (kept == bones) & enough
+    return moves
 
 
 def _between(

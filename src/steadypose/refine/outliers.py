@@ -23,8 +23,8 @@ Bools = npt.NDArray[np.bool_]
 # Chosen on captured motion at 30 fps with planted slips (experiments/cleaning).
 WINDOW = 0.45
 THRESHOLD = 3.0
-# Of rotation matrices, in place of a body's size: a limb is about a quarter of a body long, so that turning it by
-# four radians moves its end by a body's size; √2 as matrices differ by that much more than their angle.
+# Of rotation matrices, in place of a body's size: a limb is about a quarter of a body long, so that turning it
+# by four radians moves its end by a body's size; √2 as matrices differ by that much more than their angle.
 ROTATION_SIZE = 4 * 2**0.5
 _FLOOR = 0.01  # of the body's size: no estimator is better than that, integer pixels are not
 _STEP = 1 / 30  # seconds over which speed is measured: long enough not to be noise alone at high frame rates
@@ -48,13 +48,14 @@ def find_outliers(
     """Keypoints that leave their path for a moment: a Hampel identifier that knows about motion and bodies.
 
     A sample is suspected if its distance from the median of a centred window is more than ``threshold``
-    times the local spread: the mean of 1.4826 times the median of such distances in the window (the noise); the
-    median displacement within a thirtieth of a second; and 1 % of the body's size (so that a motionless or
-    quantised curve is left alone). A suspect is an outlier if it is as far from the line between the good
-    samples before and after it, and if it got there and back in a jump: a step that covers half of the way and
-    differs by as much from the steps beside it. What takes several steps is motion, and so is what the body
-    shares: bones that keep their lengths, and neighbours that move along, but less (where the push is one
-    that a body can give).
+    times the local spread, which is the mean of three lengths: 1.4826 times the median of such distances in
+    the window (the noise); the median displacement within a thirtieth of a second; and 1 % of the body's size
+    (so that a motionless or quantised curve is left alone).
+
+    A suspect is an outlier if it is as far from the line between the good samples before and after it, and
+    if the curve got there and back in jumps: steps that cover half of the way and differ by as much from the
+    steps beside them. What takes several steps is motion, and so is what the body shares (bones that keep
+    their lengths, neighbours that move along, but less) where the push is one that a body can give.
 
     Parameters
     ----------
@@ -64,8 +65,8 @@ def find_outliers(
     times : ndarray, shape (frames,)
         Seconds, strictly increasing.
     size : ndarray, shape (curves,), optional
-        Size of the body each curve belongs to; of rotation matrices (dims = 9) :data:`ROTATION_SIZE`. None: that of all
-        curves together.
+        Size of the body each curve belongs to; of rotation matrices (dims = 9) :data:`ROTATION_SIZE`.
+        None: that of all curves together.
     bones : ndarray of int, shape (bones, 2), optional
         Pairs of curves that a bone joins. None: only time is evidence.
     window

@@ -52,8 +52,8 @@ def count_rest_rotations(rotations: Array, times: Array) -> Ints:
 def count_rest_positions(positions: Array, times: Array, size: Array, bones: Ints | None = None) -> Ints:
     """Rows of a rest pose before the motion of every person, in space (3D).
 
-    Positions count relative to the body's middle, so it does not matter where the rest pose stands. Bones have
-    to be as long in it as in the motion.
+    Positions count relative to the body's middle, so it does not matter where the rest pose stands. Bones
+    have to be as long in it as in the motion.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def _mean(x: Array) -> Array:
 def _median(step: Array) -> Array:
     """Median over the keypoints of what is known, shape (frames, 1, dims); 0 for none."""
     middle = np.zeros((len(step), 1, step.shape[2]))
-    for row, there in enumerate(np.isfinite(step).all(axis=-1)):
-        if there.any():
-            middle[row, 0] = np.median(step[row, there], axis=0)
+    known = np.isfinite(step).all(axis=-1)
+    for row in np.flatnonzero(known.any(axis=-1)):
+        middle[row, 0] = np.median(step[row, known[row]], axis=0)
     return middle
