@@ -122,7 +122,7 @@ def _mean(x: Array) -> Array:
 def _median(step: Array) -> Array:
     """Median over the keypoints of what is known, shape (frames, 1, dims); 0 for none."""
     middle = np.zeros((len(step), 1, step.shape[2]))
-    known = np.isfinite(step).all(axis=-1)
-    for row in np.flatnonzero(known.any(axis=-1)):
+    known: npt.NDArray[np.bool_] = np.asarray(np.isfinite(step).all(axis=-1))
+    for row in np.flatnonzero(known.any(axis=-1)).tolist():
         middle[row, 0] = np.median(step[row, known[row]], axis=0)
     return middle
