@@ -14,6 +14,10 @@ from steadypose.sequence import Floats
 __all__ = ["noise_like_estimators"]
 
 _COMMON = 0.45  # share of pieces in which groups of keypoints have a part of their errors in common
+_UNEVEN, _FEW = (
+    0.35,
+    0.2,
+)  # shares of pieces whose keypoints shake very differently, and of which only some do
 _SMOOTHED = (0.02, 0.12)  # seconds: time constant of an estimator's own one-pole filter
 
 
@@ -52,14 +56,25 @@ def noise_like_estimators(
         found = estimated(of, fps, (0.999 * level, 1.001 * level), 0.0, rng)
         return _one_pole(found, fps, rng) if smoothed else found
 
+    each = _levels(shape[1], rng)[:, None]
     own = errors(shape)
     if rng.random() >= _COMMON:
-        return own
+        return own * each
     # What frames a body, a crop or a camera, moves much of it as one.
     groups = rng.integers(rng.integers(1, 5), size=shape[1])
     share = rng.uniform(0.1, 0.9)
     common = errors((shape[0], int(groups.max()) + 1, shape[2]))[:, groups]
-    return np.asarray(np.sqrt(1 - share) * own + np.sqrt(share) * common)
+    return np.asarray(each * (np.sqrt(1 - share) * own + np.sqrt(share) * common))
+
+
+def _levels(keypoints: int, rng: np.random.Generator) -> Floats:
+    """Factor of every keypoint: hands and feet may shake many times as much as the trunk, which hardly does."""
+    kind = rng.random()
+    if kind < _UNEVEN:
+        return np.asarray(np.exp(rng.normal(0, 1.1, keypoints)))
+    if kind < _UNEVEN + _FEW:
+        return np.where(rng.random(keypoints) < rng.uniform(0.1, 0.6), 1.0, rng.uniform(0, 0.1))
+    return np.ones(keypoints)
 
 
 def _of_a_kind(shape: tuple[int, ...], fps: float, level: float, rng: np.random.Generator) -> Floats:
