@@ -68,7 +68,7 @@ def noise_like_estimators(
 
 
 def _levels(keypoints: int, rng: np.random.Generator) -> Floats:
-    """Factor of every keypoint: hands and feet may shake many times as much as the trunk, which hardly does."""
+    """Factor of every keypoint: hands may shake many times as much as the trunk, which hardly does."""
     kind = rng.random()
     if kind < _UNEVEN:
         return np.asarray(np.exp(rng.normal(0, 1.1, keypoints)))

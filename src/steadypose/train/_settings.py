@@ -11,8 +11,8 @@ from steadypose.errors import SteadyposeError
 
 __all__ = ["OptimiserConfig", "Settings", "TrainerConfig", "as_json", "check"]
 
-# Fields that came later. Left out of JSON where they are off, as they usually are: what was written before them
-# stays the same.
+# Fields that came later. Left out of JSON where they are off, as they usually are: what was written before
+# them stays the same.
 _LATER = {"optimiser": ("amsgrad", "average"), "trainer": ("epoch_steps",)}
 
 
