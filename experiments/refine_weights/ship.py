@@ -2,8 +2,8 @@
 
     python experiments/refine_weights/ship.py runs/default-0/best.safetensors default
 
-Scores beside those of training are those of `experiments/no_harm` (results.json) under the checkpoint's folder,
-if they are there.
+Scores beside those of training are those of `experiments/no_harm` (results.json), under the name of the
+checkpoint's folder, if they are there.
 """
 
 from __future__ import annotations
