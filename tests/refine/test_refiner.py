@@ -204,7 +204,7 @@ def test_a_slip_at_an_end_is_not_lost_and_hardly_counts():
 def test_what_was_seen_is_never_lost(seed, missing):
     rng = np.random.default_rng(seed)
     x = poses(seed, 60).positions.copy()
-    x[rng.random(x.shape[:3]) < 0.05] += 400
+    x[rng.random(x.shape[:3]) < 0.05] += 150
     x[rng.random(x.shape[:3]) < missing] = np.nan
     seq = sp.PoseSequence.from_array(x, fps=30, skeleton="coco17")
     assert (refine(seq, swaps=False).valid >= seq.valid).all()  # a swap moves a point to the other side

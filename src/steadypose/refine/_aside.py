@@ -48,4 +48,5 @@ def set_aside(x: Values, times: Floats, skeleton: Skeleton) -> tuple[Values, Int
 def say_rest(rest: Ints) -> dict[str, int]:
     """Rows of rest pose, as they are counted in a history."""
     rows = int(rest.max(initial=0))
-    return {f"{'row' if rows == 1 else 'rows'} of rest pose at the start kept as they are": rows}
+    kept = "row of rest pose at the start kept as it is"
+    return {kept if rows == 1 else "rows of rest pose at the start kept as they are": rows}

@@ -222,7 +222,7 @@ class Refiner:
             if self.outliers:
                 slips = find_outliers(near, where, motion.times, height)
                 where, uncertain, slipped = self._without(slips, where, motion.times)
-                counts["outliers of the root's path removed"] = slipped
+                counts[f"{'outlier' if slipped == 1 else 'outliers'} of the root's path removed"] = slipped
             moved, _ = Refiner(follow, self.max_gap)._curves(
                 near,
                 where,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from steadypose._size import SAMPLED_FRAMES, body_size
+from steadypose._size import body_size
 from steadypose._timed import complete
 
 Array = npt.NDArray[np.floating[Any]]
@@ -22,15 +22,17 @@ Ints = npt.NDArray[np.intp]
 # Chosen on captured motion of training performers through random cameras at 2 to 60 fps, and on one real
 # recording (experiments/cleaning).
 LEAST = 6  # keypoints that say how large a body is
-HEAP = 0.65  # of a body's extent in the frame before: less is a heap
-FALL = 0.35  # logarithm of what the extent of a body can change by from one frame to the next …
+PARTNERS = 12  # other keypoints at most to which each one's distance is measured
+HEAP = 0.6  # of a body's distances in the frame before: less is a heap
+FALL = 0.35  # logarithm of what the distances of a body can change by from one frame to the next …
 FALL_RATE = 2.0  # … and per second between them
 REACH = 0.5  # of a body's size: where it can be in the next frame …
 SPEED = 4.0  # … and sizes per second between them
 DRIFT = 1.5  # sizes per second that a body which was elsewhere may have moved when it is back
 LONGEST = 1.0  # seconds after which a body of the same shape is believed to be smaller, or elsewhere
-UNLIKE = 0.5  # spread of the logarithms of what distances from the middle have shrunk by: no smaller body …
+UNLIKE = 0.3  # spread of the logarithms of what the distances have shrunk by: no smaller body …
 LONGEST_UNLIKE = 10.0  # … and seconds after which that, too, is believed
+AROUND = 1.0  # seconds on either side in which three frames in four may be collapsed
 APART = 0.25  # seconds without a person after which nothing is compared
 
 _BLOCK = 1 << 16  # values per block
@@ -42,12 +44,12 @@ def find_collapses(
 ) -> Bools:
     """Frames in which a whole body collapses, or is elsewhere for a moment.
 
-    The extent of a body is the mean distance of its keypoints from their median. A collapse begins where the
-    extent falls by a third or more in one step, holds while it is below 65 % of what it was, and ends where
-    it is back in one step. Or most keypoints jump further than any body moves, and are back within a second.
-    What happens step by step is motion. At an end of a recording (or beside a long gap) one step is enough,
-    and a collapse may last longer than a second, if the keypoints' distances have shrunk by very different
-    factors: a smaller picture of the same body is no collapse. Persons are judged by themselves.
+    A collapse begins where the distances between keypoints fall by a third or more in one step (the median
+    over all pairs, so that single slips do not count), holds while they are below 60 % of what they were,
+    and ends where they are back in one step. Or most keypoints jump further than any body moves, and are back
+    within a second. What happens step by step is motion. At an end of a recording (or beside a long gap) one
+    step is enough, and a collapse may last longer than a second, if the distances have shrunk by very
+    different factors: a smaller picture of the same body is no collapse. Persons are judged by themselves.
 
     Parameters
     ----------
@@ -115,15 +117,21 @@ class _Track:
             n = len(lost) if lost.all() else int(np.argmin(lost))
             no_smaller_body = heap and bool(unlike[0] > UNLIKE)
             if n < len(lost):
-                back = sudden[max(beyond[n - 1], beyond[n])]
-                return n if back and (longest == LONGEST or no_smaller_body) else 0
-            if beyond[-1] in (0, len(self.frames) - 1) or self._parted(beyond[-1], way):
-                return n if no_smaller_body and self._smaller_than_usual(beyond) else 0
+                ends = bool(sudden[max(beyond[n - 1], beyond[n])]) and (longest == LONGEST or no_smaller_body)
+            elif beyond[-1] in (0, len(self.frames) - 1) or self._parted(beyond[-1], way):
+                ends = no_smaller_body
+            else:
+                continue
+            return n if ends and (not heap or self._smaller_than_usual(beyond[:n])) else 0
         return 0
 
     def _smaller_than_usual(self, which: Ints) -> bool:
-        some = np.arange(0, len(self.frames), max(1, len(self.frames) // SAMPLED_FRAMES))
-        now, usual = (np.median(_extent(self._at(w))) for w in (which, some))
+        """Whether these frames show less than the body shows around them: one frame may be full of slips."""
+        first, last = int(which.min()), int(which.max())
+        start = int(np.searchsorted(self.times, self.times[first] - AROUND))
+        stop = int(np.searchsorted(self.times, self.times[last] + AROUND, side="right"))
+        around = np.concatenate([np.arange(start, first), np.arange(last + 1, stop)])
+        now, usual = np.median(_extent(self._at(which))), np.quantile(_extent(self._at(around)), 0.75)
         return bool(now < HEAP * usual)
 
     def _beyond(self, last: int, way: int, longest: float) -> Ints:
@@ -171,18 +179,17 @@ class _Track:
             np.abs(np.where(common, x - mean[:, None], 0)).sum(axis=(1, 2)) / count[:, 0]
             for x, mean in ((step, together), (before, middle))
         )
-        # An extent that shrinks by a third moves its keypoints by a third of it, and the half that has to be
-        # elsewhere moves the mean by half as much.
-        moved: Bools = (apart > 0.2 * wide) | (_length(together) > 0.4 * REACH * self.size)
+        # A body that shrinks by a third moves its keypoints by about a third of its extent, and the half that
+        # has to be elsewhere moves the mean by half as much.
+        moved: Bools = (apart > 0.15 * wide) | (_length(together) > 0.4 * REACH * self.size)
         return moved
 
 
 def _compare(one: Array, other: Array) -> tuple[Array, Array, Array]:
     """Extent of other bodies over that of the first ones, how far most keypoints moved, how unlike they are.
 
-    On the keypoints that both have; 1, 0 and 0 where those are too few. Half of the keypoints have to agree
-    to an extent, so that a few slips are no collapse. How unlike: the interquartile range of the logarithms
-    of what each keypoint's distance from the middle has become.
+    On the keypoints that both have; 1, 0 and 0 where those are too few. How unlike: the interquartile range
+    of the logarithms of what the distances have become.
     """
     common = complete(one + other)
     known = np.count_nonzero(complete(one), axis=1)
@@ -191,34 +198,25 @@ def _compare(one: Array, other: Array) -> tuple[Array, Array, Array]:
     if not enough.any():
         return extent, shift, unlike
     pair = [np.where(common[..., None], x, np.nan)[enough] for x in (one, other)]
-    away = [_from_middle(x) for x in pair]
-    extents = [_mean_of_nearest(d) for d in away]
-    least = 1e-6 * extents[0] + np.finfo(np.float64).tiny  # a keypoint right in the middle
-    change = np.log((extents[1] + least) / (extents[0] + least))
-    shrunk = np.log((away[1] + least[:, None]) / (away[0] + least[:, None]))
-    low, middle, high = _quantiles(shrunk, (0.25, 0.5, 0.75))
-    extent[enough] = np.exp(np.clip(middle, np.minimum(change, 0.0), np.maximum(change, 0.0)))
+    before, after = (_distances(x) for x in pair)
+    least = 1e-9 * np.nanmax(before, axis=1, keepdims=True) + np.finfo(np.float64).tiny  # one on another
+    low, middle, high = _quantiles(np.log((after + least) / (before + least)), (0.25, 0.5, 0.75))
+    extent[enough], unlike[enough] = np.exp(middle), high - low
     shift[enough] = _quantiles(_length(pair[1] - pair[0]), (0.5,))[0]
-    unlike[enough] = high - low
     return extent, shift, unlike
 
 
 def _extent(x: Array) -> Array:
-    return _mean_of_nearest(_from_middle(x))
+    """Median distance between keypoints, shape (frames,)."""
+    return _quantiles(_distances(x), (0.5,))[0]
 
 
-def _from_middle(x: Array) -> Array:
-    """Distances of keypoints from their median; x (frames, keypoints, dims)."""
-    return _length(x - np.stack([_quantiles(c, (0.5,))[0] for c in np.moveaxis(x, 2, 0)], axis=1)[:, None])
-
-
-def _mean_of_nearest(away: Array) -> Array:
-    """Mean distance from the middle, without the tenth of the keypoints (one at least) that is furthest."""
-    count = np.count_nonzero(np.isfinite(away), axis=1)
-    count -= np.maximum(1, count // 10)
-    nearest = np.where(np.arange(away.shape[1]) < count[:, None], np.sort(away, axis=1), 0.0)
-    mean: Array = nearest.sum(axis=1) / np.maximum(count, 1)
-    return mean
+def _distances(x: Array) -> Array:
+    """Distances between keypoints (frames, keypoints, dims): all of them, or of many keypoints some."""
+    count = x.shape[1]
+    offsets = np.unique(np.linspace(1, max(1, count // 2), min(PARTNERS, max(1, count // 2))).astype(np.intp))
+    one = np.tile(np.arange(count), len(offsets))
+    return _length(x[:, one] - x[:, (one + np.repeat(offsets, count)) % count])
 
 
 def _quantiles(x: Array, shares: tuple[float, ...]) -> list[Array]:

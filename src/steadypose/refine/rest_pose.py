@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._timed import complete
+
 Array = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.intp]
 
@@ -23,7 +25,7 @@ SETTLED = 3.0  # times as large as any change just after it
 AFTER = 0.1  # seconds that are just after it, and three frames at least
 STILL = 1e-3  # of a radian, or of the body's size: rows that differ by less are one pose
 LONGEST = 1.0  # seconds of rest pose
-STRETCH = 0.1  # logarithm of what bones differ by between a rest pose and the motion
+STRETCH = 0.03  # of the body's size: what bones may differ by between a rest pose and the motion
 
 
 def count_rest_rotations(rotations: Array, times: Array) -> Ints:
@@ -79,8 +81,10 @@ def count_rest_positions(positions: Array, times: Array, size: Array, bones: Int
         step -= _median(step)
         moved = np.linalg.norm(step, axis=-1) / size[person]
         count = _leading_rows(_mean(np.minimum(moved, LARGEST_MOVE)), times, MOVE)
-        if count and (bones is None or _same_bones(x[count - 1, person], x[count, person], bones)):
-            rows[person] = count
+        if count and bones is not None:
+            pose, start = x[count - 1, person], x[count, person]
+            count *= _same_bones(pose, start, bones, float(size[person]))
+        rows[person] = count
     return rows
 
 
@@ -102,12 +106,10 @@ def _leading_rows(change: Array, times: Array, least: float) -> int:
     return jump + 1 if change[jump] > least and change[jump] > SETTLED * settled.max() else 0
 
 
-def _same_bones(one: Array, other: Array, bones: Ints) -> bool:
+def _same_bones(one: Array, other: Array, bones: Ints, size: float) -> bool:
     lengths = [np.linalg.norm(x[bones[:, 0]] - x[bones[:, 1]], axis=-1) for x in (one, other)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        stretch = np.abs(np.log(lengths[1] / lengths[0]))
-    known = stretch[np.isfinite(stretch)]
-    return bool(known.size == 0 or np.median(known) < STRETCH)
+    change = np.abs(lengths[1] - lengths[0])
+    return bool(np.max(change[np.isfinite(change)], initial=0.0) < STRETCH * size)
 
 
 def _mean(x: Array) -> Array:
@@ -122,7 +124,8 @@ def _mean(x: Array) -> Array:
 def _median(step: Array) -> Array:
     """Median over the keypoints of what is known, shape (frames, 1, dims); 0 for none."""
     middle = np.zeros((len(step), 1, step.shape[2]))
-    known: npt.NDArray[np.bool_] = np.asarray(np.isfinite(step).all(axis=-1))
-    for row in np.flatnonzero(known.any(axis=-1)).tolist():
-        middle[row, 0] = np.median(step[row, known[row]], axis=0)
+    for row, moved in enumerate(step):
+        known = moved[complete(moved)]
+        if len(known):
+            middle[row, 0] = np.median(known, axis=0)
     return middle
