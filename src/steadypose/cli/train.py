@@ -61,7 +61,8 @@ def train(
     Parameters
     ----------
     config
-        A TOML file: which network, trained on what, and how. task = "refine": one that refines.
+        A TOML file: which network, trained on what, and how. task = "refine": one that refines;
+        "gates": the default of refine, a filter bank with learnt gates.
     output
         Folder for checkpoints, their cards and logs. Default: runs/NAME, after the configuration.
     resume
