@@ -83,7 +83,9 @@ class Window:
             doubtful: Bools = np.einsum("fpd,fpd->fp", before, x) < 0
             if len(x) > 2 * lag + 1:
                 square, change = _square(x), _square(x[lag:] - x[:-lag])
-                near = square[lag:-lag - 1] + square[lag + 1 : -lag] < change[: -lag - 1] + change[lag + 1 :]
+                near = (
+                    square[lag : -lag - 1] + square[lag + 1 : -lag] < change[: -lag - 1] + change[lag + 1 :]
+                )
                 doubtful[lag + 1 : -lag] |= near
         return doubtful & self.known
 
@@ -114,7 +116,9 @@ class Window:
             come, go = (xb - xq) / since, (xa - xn) / until
             for sign in signs:
                 step = xn - sign * xb
-                fit = np.fmin(_square(step - sign * come * seconds[:, None]), _square(step - go * seconds[:, None]))
+                fit = np.fmin(
+                    _square(step - sign * come * seconds[:, None]), _square(step - go * seconds[:, None])
+                )
                 squares += [np.fmin(_square(step), fit), _square(go - sign * come) * moment**2]
         kept, speed_kept, turned, speed_turned, middle, speed_middle = squares
         return Misfit(seconds, kept, turned, middle, speed_kept, speed_turned, speed_middle)
@@ -123,7 +127,9 @@ class Window:
         """What was seen last before every frame; NaN before the first."""
         before = np.full(x.shape, np.nan)
         last = self.last[:-1]
-        flat = x.reshape(-1, x.shape[2]).take(np.maximum(last, 0) * x.shape[1] + np.arange(x.shape[1]), axis=0)
+        flat = x.reshape(-1, x.shape[2]).take(
+            np.maximum(last, 0) * x.shape[1] + np.arange(x.shape[1]), axis=0
+        )
         before[1:] = np.where(last[..., None] >= 0, flat, np.nan)
         return before
 

@@ -93,9 +93,7 @@ def sides_of(skeleton: Skeleton) -> Sides | None:
     states = sorted(made)
     between = [[distance.get(a ^ b, _BETWEEN + 1) for b in states] for a in states]
     joined = [
-        (first[name] + i, first[name] + i + 1)
-        for name, parts in limbs.items()
-        for i in range(len(parts) - 1)
+        (first[name] + i, first[name] + i + 1) for name, parts in limbs.items() for i in range(len(parts) - 1)
     ]
     if {"legs", "arms"} <= set(first):
         joined.append((first["legs"], first["arms"]))

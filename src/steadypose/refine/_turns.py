@@ -105,23 +105,27 @@ class _Judge:
         window, core = self._window(start, stop)
         known = self._by_level(window.known)
         judged = (known > 0).sum(axis=1)
-        evidence = np.where(known > 0, NEVER, 0.0)
+        slides = [self._slide(window, span) for span in self.spans]
         # Worked out are levels most of which may have turned; then all levels of frames with hope.
         doubtful = 2 * self._by_level(window.doubtful()) > known
-        self._judge(window, 1, doubtful, evidence)
+        hope = (self._judge(window, 1, doubtful).evidence > -1).any(axis=1)
+        for span, slide in zip(self.spans, slides, strict=True):
+            first = np.flatnonzero((slide > 0).any(axis=1)) - (span - 1) // 2
+            hope[first[:, None] + np.arange(span)] = True
         leap = 2 * self._by_level(window.leaps() > (2 * FOREIGN) ** 2) > known
         leap = (2 * leap.sum(axis=1) > judged) & (judged > 2)
-        hope = ((evidence > -1) & doubtful).any(axis=1) | leap
-        middle = self._judge(window, 1, hope[:, None] & (known > 0), evidence)
-        foreign = leap & (2 * (middle > 1).sum(axis=1) > judged)
-        slides = [np.full(evidence.shape, -np.inf) for _ in self.spans]
-        for span, slide in zip(self.spans, slides, strict=True):
-            if span < len(doubtful):
-                self._judge(window, span, 2 * self._by_level(window.against(span)) > self.count, slide)
-                slide -= SLIDE
+        verdict = self._judge(window, 1, (hope | leap)[:, None] & (known > 0))
+        foreign = leap & (2 * (verdict.middle > 1).sum(axis=1) > judged)
+        evidence = np.where(known > 0, NEVER, 0.0)
+        np.copyto(evidence, _once(verdict, window.lag), where=np.isfinite(verdict.evidence))
         if slides:
             _place_slides(evidence, slides, self.spans)
         return evidence[core], foreign[core]
+
+    def _slide(self, window: Window, span: int) -> Floats:
+        """Evidence for turns that take ``span`` frames; minus infinity where most of a level did not turn."""
+        against = 2 * self._by_level(window.against(span)) > self.count
+        return self._judge(window, span, against).evidence - SLIDE
 
     def _window(self, start: int, stop: int) -> tuple[Window, slice]:
         """Frames with a halo on either side, and which of them are asked for."""
@@ -148,45 +152,58 @@ class _Judge:
         step, speed = np.nanmedian(usual, axis=1)
         return step, speed
 
-    def _judge(self, window: Window, span: int, where: Bools, evidence: Floats) -> Floats:
-        """Write the evidence of levels at frames into an array, the mean of their pairs.
-
-        Returns
-        -------
-        ndarray, shape (frames, levels)
-            How far the middles are from motion, as a multiple of what shows another body, squared; the mean
-            of the pairs of a level.
-        """
+    def _judge(self, window: Window, span: int, where: Bools) -> _Verdict:
+        """Evidence for turns of levels at frames that take ``span`` frames, the mean of their pairs."""
         frame, pair = np.nonzero(where[:, self.level])
-        known = window.known[frame, pair] if span == 1 else np.ones(len(frame), bool)
-        frame, pair = frame[known], pair[known]
+        if span == 1:
+            known = window.known[frame, pair]
+            frame, pair = frame[known], pair[known]
         m, lag = window.misfit(span, frame, pair), window.lag * self.step
         longer = np.maximum(m.seconds / self.step, 1.0) ** 2
         free = self.usual[pair] * longer + FLOOR**2 + (ACCELERATION * m.seconds**2) ** 2
-        foreign = m.middle / ((2 * FOREIGN) ** 2 + 9 * free)
+        middle = m.middle / ((2 * FOREIGN) ** 2 + 9 * free)
         free = free + m.middle
-        odds = (free + m.kept) / (free + m.turned)
+        step = np.log((free + m.kept) / (free + m.turned))
         free = self.usual_speed[pair] + FLOOR_SPEED**2 + (ACCELERATION * lag * (lag + m.seconds)) ** 2
         free = free + m.speed_middle
-        change = (free + m.speed_kept) / (free + m.speed_turned)
-        odds = odds * np.where(np.isfinite(change), change, 1.0)
-        at = frame * evidence.shape[1] + self.level[pair]
-        count, gain, middle = (
-            np.bincount(at, weights, evidence.size).reshape(evidence.shape)
-            for weights in (None, TAIL * np.log(odds), foreign)
+        speed = np.nan_to_num(np.log((free + m.speed_kept) / (free + m.speed_turned)))
+        at, shape = frame * where.shape[1] + self.level[pair], where.shape
+        count, steps, speeds, middles = (
+            np.bincount(at, weights, where.size).reshape(shape) for weights in (None, step, speed, middle)
         )
-        np.divide(gain, count, out=evidence, where=count > 0)
-        return middle / np.maximum(count, 1)
+        count = np.where(count > 0, count, np.nan)
+        steps, speeds = TAIL * steps / count, TAIL * speeds / count
+        return _Verdict(np.nan_to_num(steps + speeds, nan=-np.inf), speeds, np.nan_to_num(middles / count))
 
     def _by_level(self, x: Bools) -> Ints:
         counts: Ints = np.add.reduceat(x, self.first, axis=1, dtype=np.intp)
         return counts
 
 
+@dataclass(frozen=True)
+class _Verdict:
+    """On turns of levels at frames; each of shape (frames, levels)."""
+
+    evidence: Floats  # minus infinity where not asked for or unknown
+    speed: Floats  # what of it is from the change of speed
+    middle: Floats  # misfit of the middle in terms of one that shows another body, squared
+
+
+def _once(verdict: _Verdict, lag: int) -> Floats:
+    """The evidence, in which a change of speed speaks for one turn and not for its neighbours as well."""
+    evidence = verdict.evidence
+    less = np.zeros(evidence.shape, bool)
+    for offset in range(1, lag + 1):
+        less[:-offset] |= evidence[:-offset] < evidence[offset:]
+        less[offset:] |= evidence[offset:] <= evidence[:-offset]
+    with np.errstate(invalid="ignore"):
+        return np.where(less & (verdict.speed > 0), evidence - verdict.speed, evidence)
+
+
 def _place_slides(evidence: Floats, slides: list[Floats], spans: list[int]) -> None:
     """Put turns that take several frames among the evidence, in place; all arrays (frames, levels).
 
-    Each is put at one frame: where the rest of the body turns, else in the middle. It has to be the best
+    Each is put at one frame: where most of the body turns, else in the middle. It has to be the best
     explanation around, and within it there is no other turn.
     """
     frames, width = len(evidence), max(spans)
@@ -210,13 +227,16 @@ def _place_slides(evidence: Floats, slides: list[Floats], spans: list[int]) -> N
     level, moment, value = level[first], moment[first], value[first]
     span = which[moment, level]
     first = moment // 2 - (span - 1) // 2  # the frame after the last one before the turn
-    rest = np.maximum(evidence, 0).sum(axis=1)
+    # One frame for all that may turn at it.
+    votes = np.maximum(evidence, 0).sum(axis=1)
+    inside = [(offset < span, first + offset) for offset in range(width)]
+    for here, t in inside:
+        np.add.at(votes, t[here], value[here])
     chosen, most = moment // 2, np.zeros(len(moment))
-    for offset in range(width):
-        t = np.minimum(first + offset, frames - 1)
-        better = (offset < span) & (rest[t] > most)
-        chosen, most = np.where(better, t, chosen), np.where(better, rest[t], most)
-    for offset in range(width):
-        t, where = (x[offset < span] for x in (first + offset, level))
-        evidence[t, where] = np.minimum(evidence[t, where], 0)
+    for here, t in inside:
+        vote = votes[np.minimum(t, frames - 1)] - 1e-6 * np.abs(2 * t - moment)
+        better = here & (vote > most)
+        chosen, most = np.where(better, t, chosen), np.where(better, vote, most)
+    for here, t in inside:
+        evidence[t[here], level[here]] = np.minimum(evidence[t[here], level[here]], 0)
     evidence[chosen, level] = value

@@ -29,11 +29,13 @@ Ints = npt.NDArray[np.intp]
 
 # Costs in nats, to set against evidence; chosen on captured motion (experiments/cleaning).
 TURN = 5.0  # of an event: one end of an exchange
-HOLD = 2.0  # of a second in a state, for each event that it is made of: of two stories the shorter is believed
+HOLD = (
+    2.0  # of a second in a state, for each event that it is made of: of two stories the shorter is believed
+)
 MARGIN = 3.0  # by which every story in which a level is not exchanged has to cost more
 UNSEEN = 1.0  # evidence against a turn up to which it may have happened all the same
-JOINED = 5.0  # of a second in which levels that hang together point apart, times the logarithm of …
-APART = 0.001  # … one plus the product of their vectors over this, in body sizes²
+JOINED = 10.0  # of a second in which levels that hang together point apart, times the logarithm of …
+APART = 0.008  # … one plus the product of their vectors over this, in body sizes²
 
 _ROWS = 1 << 12  # turns whose costs are tabulated at once
 
