@@ -76,7 +76,7 @@ class Window:
         return self._ends(span, self._product(self.across, span) < 0)
 
     def doubtful(self) -> Bools:
-        """Where a step may be a turn: its ends point against each other, or the sides meet; (frames, pairs)."""
+        """Where a step may be a turn: its ends point against each other, or sides meet; (frames, pairs)."""
         x, lag = self.across, self.lag
         before = self._before(x)
         with np.errstate(invalid="ignore"):
@@ -135,7 +135,7 @@ class Window:
 
     def _product(self, x: Floats, span: int) -> Floats:
         with np.errstate(invalid="ignore"):
-            return np.einsum("fpd,fpd->fp", x[span:], x[:-span])
+            return np.asarray(np.einsum("fpd,fpd->fp", x[span:], x[:-span]))
 
     def _ends(self, span: int, where: Bools) -> Bools:
         """Steps over ``span`` frames, at the rows of their middles, whose ends are fresh."""

@@ -108,7 +108,7 @@ class _Judge:
         slides = [self._slide(window, span) for span in self.spans]
         # Worked out are levels most of which may have turned; then all levels of frames with hope.
         doubtful = 2 * self._by_level(window.doubtful()) > known
-        hope = (self._judge(window, 1, doubtful).evidence > -1).any(axis=1)
+        hope: Bools = np.asarray((self._judge(window, 1, doubtful).evidence > -1).any(axis=1))
         for span, slide in zip(self.spans, slides, strict=True):
             first = np.flatnonzero((slide > 0).any(axis=1)) - (span - 1) // 2
             hope[first[:, None] + np.arange(span)] = True
@@ -168,10 +168,12 @@ class _Judge:
         free = free + m.speed_middle
         speed = np.nan_to_num(np.log((free + m.speed_kept) / (free + m.speed_turned)))
         at, shape = frame * where.shape[1] + self.level[pair], where.shape
-        count, steps, speeds, middles = (
-            np.bincount(at, weights, where.size).reshape(shape) for weights in (None, step, speed, middle)
+        steps, speeds, middles = (
+            np.asarray(np.bincount(at, weights, where.size), np.float64).reshape(shape)
+            for weights in (step, speed, middle)
         )
-        count = np.where(count > 0, count, np.nan)
+        pairs = np.bincount(at, minlength=where.size).reshape(shape)
+        count = np.where(pairs > 0, pairs, np.nan)
         steps, speeds = TAIL * steps / count, TAIL * speeds / count
         return _Verdict(np.nan_to_num(steps + speeds, nan=-np.inf), speeds, np.nan_to_num(middles / count))
 

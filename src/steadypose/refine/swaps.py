@@ -107,7 +107,7 @@ class _Body:
     @cached_property
     def seconds(self) -> Floats:
         """Time of a frame, shape (frames,)."""
-        return np.gradient(self.times)
+        return np.asarray(np.gradient(self.times))
 
     @cached_property
     def clock(self) -> npt.NDArray[np.float32]:
@@ -129,7 +129,7 @@ class _Body:
         evidence = self.turns.evidence[part]
         of_events = evidence[1:] @ self.sides.events.T.astype(np.float32)
         # An event that costs more than it explains everywhere is not part of any story.
-        worth = (of_events > TURN).any(axis=0)
+        worth: Bools = np.asarray((of_events > TURN).any(axis=0))
         if not worth.any():
             return np.zeros(evidence.shape, bool)
         some = self.sides.of_events(worth)
