@@ -16,7 +16,7 @@ from steadypose._timed import complete
 from steadypose.refine import refine
 
 Array = np.ndarray[Any, Any]
-SINGLE = Path(__file__).parent.parent / "data" / "single-keypoint"
+SINGLE = Path(__file__).parent / "data" / "single-keypoint"
 
 
 def bodies(frames: int = 120, persons: int = 2, keypoints: int = 5, seed: int = 0) -> Array:

@@ -36,7 +36,7 @@ def main() -> None:
     one.add_argument("--again", action="store_true")
     one.add_argument("--together", action="store_true", help="many bodies a call: quicker")
     all_ = what.add_parser("summary")
-    all_.add_argument("labels", nargs="*", help="beside the usual ones (tables.ORDER)")
+    all_.add_argument("labels", nargs="*", help="beside the usual ones (result_tables.ORDER)")
     args = parser.parse_args()
     if args.what == "summary":
         from summary import summarise

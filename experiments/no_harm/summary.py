@@ -1,4 +1,4 @@
-"""Numbers of the tables from scores of cells: results.json, of which tables.py makes results.md."""
+"""Numbers of the tables from scores of cells: results.json, of which result_tables.py makes results.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from measures import ratio
 from motions import FREQUENCIES
 from oracle import SETTINGS
 from scores import CLEAN, LEAST_GAIN, LOSES, Tally, percent
-from tables import ORDER, markdown
+from result_tables import ORDER, markdown
 
 RIVALS = ("adaptive", "gcv", "butterworth-6")
 LOOKED_AT = "after"  # whose losing cells are listed one by one

@@ -144,6 +144,8 @@ def _held(found: list[float], at: Indices, frames: int) -> Array:
     """For every frame what was found at the last look; ``at`` are the frames that were counted."""
     held = np.zeros(frames)
     looks = _looks(len(at))
+    if not looks:
+        return held
     last = [*[int(at[n - 1]) for n in looks[1:]], frames]
     for value, n, stop in zip(found, looks, last, strict=True):
         held[at[n - 1] : stop] = value

@@ -137,7 +137,10 @@ def test_going_on_needs_a_training_and_a_training_is_not_overwritten(run: Run, h
         (("tiny.toml", "--set", "epochs"), "expected a change such as optimiser.rate=1e-3, found 'epochs'"),
         (("tiny.toml",), "STEADYPOSE_DATA"),
         (("refiner.toml",), "STEADYPOSE_DATA"),
-        (("tiny.toml", "--set", "task=denoise"), "task: expected 'lift' or 'refine', found 'denoise'"),
+        (
+            ("tiny.toml", "--set", "task=denoise"),
+            "task: expected 'lift' or 'refine' or 'gates', found 'denoise'",
+        ),
         (("tiny.toml", "--data", "nowhere"), "nowhere"),
     ],
 )

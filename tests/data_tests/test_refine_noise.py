@@ -46,7 +46,7 @@ def test_noise_has_its_size(estimator):
     sizes = np.array([np.sqrt(np.square(x).mean()) for x in many(estimator=estimator)])
     assert 0.005 < np.median(sizes) < 0.03
     assert sizes.min() > 0.001
-    assert sizes.max() < 0.2
+    assert sizes.max() < 0.5
 
 
 def test_errors_of_an_estimator_last_and_a_filter_of_its_own_makes_them_smoother():

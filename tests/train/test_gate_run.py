@@ -73,7 +73,7 @@ def test_training_lowers_the_loss(straight):
     found = trained.card["scores"]["validation"]
     assert set(found) == {"loss", "position", "acceleration", "input", "harmed"}
     assert found["loss"] == pytest.approx(min(losses), abs=1e-3)
-    assert found["input"] < 1 and 0 <= found["harmed"] <= 1
+    assert 0 < found["input"] < 1.5 and 0 <= found["harmed"] <= 1
     assert trained.finished
     assert said[0] == "reading motion capture"
     assert said[1] == "training: 6 blocks an epoch; validation: 3"
