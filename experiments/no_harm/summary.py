@@ -15,8 +15,8 @@ from grid import HERE, Grid
 from measures import ratio
 from motions import FREQUENCIES
 from oracle import SETTINGS
-from scores import CLEAN, LEAST_GAIN, LOSES, Tally, percent
 from result_tables import ORDER, markdown
+from scores import CLEAN, LEAST_GAIN, LOSES, Tally, percent
 
 RIVALS = ("adaptive", "gcv", "butterworth-6")
 LOOKED_AT = "after"  # whose losing cells are listed one by one

@@ -22,9 +22,9 @@ import motions  # noqa: E402
 import operators  # noqa: E402
 import oracle  # noqa: E402
 import recordings  # noqa: E402
+import result_tables as tables  # noqa: E402
 import scores  # noqa: E402
 import summary  # noqa: E402
-import result_tables as tables  # noqa: E402
 
 import steadypose as sp  # noqa: E402
 from steadypose import metrics, rotations  # noqa: E402
