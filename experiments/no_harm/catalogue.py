@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import captured
 import motions
-import recordings
+from captured import Curve
 from disturbances import KINDS
 from motions import AMPLITUDES, FREQUENCIES, Motion
-from recordings import Curve
 
 RATES = (24, 30, 50, 60, 120, 240)
 SPLITS = ("validation", "test")
@@ -22,7 +22,7 @@ FLEXIONS = ((2, 20.0), (4, 10.0), (6, 5.0), (8, 20.0))  # Hz, degrees
 
 def motions_of(split: str, root: str) -> Iterator[Motion]:
     """All motions of a split; the folder is the one that holds ``mocap/``."""
-    calm = [recordings.curve(*recordings.joints(root, n), s, p) for n, s, p in recordings.CALM[split]]
+    calm = [captured.curve(*captured.joints(root, n), s, p) for n, s, p in captured.CALM[split]]
     clips = list(_clips(split, root))
     events = list(_events(split, calm))
     yield from clips
@@ -57,20 +57,20 @@ def included(motion: dict, number: int, noise: int, rate: int) -> bool:
 
 
 def _clips(split: str, root: str) -> Iterator[Motion]:
-    for kind, name in recordings.CLIPS[split]:
-        at = recordings.curve(*recordings.joints(root, name))
+    for kind, name in captured.CLIPS[split]:
+        at = captured.curve(*captured.joints(root, name))
         yield _clip(f"{kind}: {name}", kind, at)
-    for name in recordings.SITTING[split]:
-        values, _ = recordings.joints(root, name)
-        at = recordings.sitting(values, motions.chance(split, f"sitting {name}"))
+    for name in captured.SITTING[split]:
+        values, _ = captured.joints(root, name)
+        at = captured.sitting(values, motions.chance(split, f"sitting {name}"))
         yield _clip(f"sitting: {name}", "sitting", at)
 
 
 def _clip(name: str, kind: str, at: Curve, space: str = "3d") -> Motion:
-    key, peak = recordings.fastest(at)
+    key, peak = captured.fastest(at)
     if space == "3d":
         return Motion(name, "clip", kind, at, key, peaks=(peak,))
-    scored = tuple(range(len(recordings.JOINTS)))
+    scored = tuple(range(len(captured.JOINTS)))
     scale = motions.RADIANS
     return Motion(name, "clip", kind, at, key, scored, peaks=(peak,), space=space, scale=scale)
 
@@ -104,11 +104,11 @@ def _waves(split: str, calm: list[Curve]) -> Iterator[Motion]:
 
 def _turning(split: str, root: str) -> Iterator[Motion]:
     curves = {}
-    for kind, name in recordings.TURNING[split]:
-        curves[name] = recordings.turning(*recordings.turns(root, name))
+    for kind, name in captured.TURNING[split]:
+        curves[name] = captured.turning(*captured.turns(root, name))
         yield _clip(f"rotations {kind}: {name}", kind, curves[name], "rotations")
     base = next(iter(curves.values()))
     for at, (frequency, degrees) in enumerate(FLEXIONS):
         name = f"flexion {frequency:g} Hz {degrees:g}°"
         rng = motions.chance(split, name)
-        yield motions.flexion(base, name, 1 + at % (len(recordings.JOINTS) - 1), frequency, degrees, rng)
+        yield motions.flexion(base, name, 1 + at % (len(captured.JOINTS) - 1), frequency, degrees, rng)

@@ -16,10 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from zlib import crc32
 
+import captured
 import catalogue
 import numpy as np
 import numpy.typing as npt
-import recordings
 from catalogue import NOISES, RATES
 from disturbances import KINDS, disturb
 from fingerprint import fingerprint
@@ -192,8 +192,8 @@ class Grid:
                 kinds.setdefault(key, []).append(cell)
         for (space, rate, _, scored), some in kinds.items():
             some = some[::every]
-            points = len(scored) if not whole else 17 if space != "rotations" else len(recordings.JOINTS)
-            most = max(1, int(BLOCK / (recordings.SECONDS * rate * points * SPACES[space])))
+            points = len(scored) if not whole else 17 if space != "rotations" else len(captured.JOINTS)
+            most = max(1, int(BLOCK / (captured.SECONDS * rate * points * SPACES[space])))
             for at in range(0, len(some), most):
                 yield self._group(space, rate, np.array(scored), some[at : at + most], whole)
 
@@ -244,7 +244,7 @@ _ABOUT = (
 
 def version() -> str:
     """Changes with anything that the grid is made by."""
-    return fingerprint(*(HERE / f"{n}.py" for n in ("recordings", "motions", "disturbances", "catalogue")))
+    return fingerprint(*(HERE / f"{n}.py" for n in ("captured", "motions", "disturbances", "catalogue")))
 
 
 def _keep(split: str, root: str, folder: Path) -> None:
@@ -259,7 +259,7 @@ def _keep(split: str, root: str, folder: Path) -> None:
     for space, dims in SPACES.items():
         some = [m for m in found if m.space == space]
         for rate in RATES:
-            times = np.arange(round(recordings.SECONDS * rate)) / rate
+            times = np.arange(round(captured.SECONDS * rate)) / rate
             truth = np.stack([m.curve(times) for m in some]).astype(np.float32)
             waves = np.zeros((len(some), len(times), min(dims, 3)), np.float32)
             for i, m in enumerate(some):

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from zlib import crc32
 
+import captured
 import numpy as np
-import recordings
-from recordings import SECONDS, Curve, Floats
+from captured import SECONDS, Curve, Floats
 from scipy.interpolate import CubicHermiteSpline
 
 from steadypose.rotations import from_axis_angle
@@ -198,7 +198,7 @@ def steps(base: Curve, name: str, rng: np.random.Generator) -> Motion:
 
 def filmed(motion: Motion, rng: np.random.Generator) -> Motion:
     """The same motion in the picture of a camera, in pixels."""
-    lens, scale = recordings.camera(motion.curve, rng)
+    lens, scale = captured.camera(motion.curve, rng)
 
     def picture(times: Floats) -> Floats:
         return lens.project(motion.curve(times) / 1000)
@@ -231,7 +231,7 @@ def flexion(
         return x
 
     return Motion(
-        name, "oscillation", "sine", moved, joint, tuple(range(len(recordings.JOINTS))),
+        name, "oscillation", "sine", moved, joint, tuple(range(len(captured.JOINTS))),
         frequency, degrees * DEGREE, wave, (), "rotations", RADIANS,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ import pytest
 HERE = Path(__file__).parents[2] / "experiments" / "no_harm"
 sys.path.insert(0, str(HERE))
 
+import captured  # noqa: E402
 import catalogue  # noqa: E402
 import disturbances  # noqa: E402
 import fingerprint  # noqa: E402
@@ -21,7 +22,6 @@ import methods  # noqa: E402
 import motions  # noqa: E402
 import operators  # noqa: E402
 import oracle  # noqa: E402
-import recordings  # noqa: E402
 import result_tables as tables  # noqa: E402
 import scores  # noqa: E402
 import summary  # noqa: E402
@@ -31,7 +31,7 @@ from steadypose import metrics, rotations  # noqa: E402
 from steadypose.data._splits import split_of, subject_of  # noqa: E402
 from steadypose.refine import make_filter  # noqa: E402
 
-FINE = np.arange(0, recordings.SECONDS, 1 / 480)
+FINE = np.arange(0, captured.SECONDS, 1 / 480)
 POSE = np.random.default_rng(0).uniform(200, 1500, (17, 3))
 POSE[:, :2] -= 800
 
@@ -159,21 +159,21 @@ def test_sparse_noise_leaves_half_of_the_samples_exact_and_lasting_noise_remembe
 
 
 def test_short_clips_run_to_and_fro_within_themselves():
-    clock = recordings.phase(1.3, 1.0)
+    clock = captured.phase(1.3, 1.0)
     at = clock(FINE)
     assert at.min() >= -1e-6 and at.max() <= 1.3 + 1e-6
     assert np.ptp(at) > 1.1 and np.abs(np.diff(at)).max() * 480 <= 1 + 1e-3
-    assert np.abs(np.diff(at, 2)).max() * 480**2 < 2 * 2 / recordings.TURN * 1.1
-    np.testing.assert_allclose(recordings.phase(9.0, 0.5)(FINE), 0.5 * FINE)
+    assert np.abs(np.diff(at, 2)).max() * 480**2 < 2 * 2 / captured.TURN * 1.1
+    np.testing.assert_allclose(captured.phase(9.0, 0.5)(FINE), 0.5 * FINE)
 
 
 @pytest.mark.parametrize(
     ("split", "allowed"), [("validation", {"validation"}), ("test", {"test", "noncommercial"})]
 )
 def test_performers_are_those_of_the_split_and_train_nothing(split, allowed):
-    names = [n for _, n in (*recordings.CLIPS[split], *recordings.TURNING[split])]
-    names += [n for n, _, _ in recordings.CALM[split]]
-    names += recordings.SITTING[split]
+    names = [n for _, n in (*captured.CLIPS[split], *captured.TURNING[split])]
+    names += [n for n, _, _ in captured.CALM[split]]
+    names += captured.SITTING[split]
     found = {n: split_of(subject_of(*n.rsplit("/", 1))) for n in names}
     assert {n for n, s in found.items() if s not in allowed} == set()
 
