@@ -156,7 +156,6 @@ def _against(tally: Tally, other: Tally, about: dict[str, np.ndarray], noisy: Hi
         "worst": _short(lost[noisy].max()),
         "geometric": _short(np.exp(np.log(lost[noisy]).mean())),
         "where": where[:LISTED],
-        "cells": _listed(tally, np.where(noisy, lost, 0)),
     }
 
 

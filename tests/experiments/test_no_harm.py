@@ -167,6 +167,17 @@ def test_short_clips_run_to_and_fro_within_themselves():
     np.testing.assert_allclose(captured.phase(9.0, 0.5)(FINE), 0.5 * FINE)
 
 
+def test_the_fastest_moment_is_no_spike():
+    def body(times):
+        x = still(times)
+        x[:, 13, 0] += 400 * np.tanh((times[:, None] - 2.0) / 0.1)[:, 0]
+        x[np.abs(times - 3.5) < 0.005, 16] += 300
+        return x
+
+    key, (start, stop) = captured.fastest(body)
+    assert key == 13 and start < 2.0 < stop
+
+
 @pytest.mark.parametrize(
     ("split", "allowed"), [("validation", {"validation"}), ("test", {"test", "noncommercial"})]
 )
@@ -275,7 +286,7 @@ def test_the_oracle_is_the_lowest_of_all_settings_one_by_one(small, monkeypatch)
     found = oracle.oracle(small, progress=False)
     for group in small.groups():
         for i, (cell, recording) in enumerate(zip(group.cells, group.recordings(), strict=True)):
-            mine = (group.person == i) & group.scored
+            scored = (group.person == i) & group.scored
             errors = []
             for method, parameters in some:
                 if method == "butterworth" and parameters["cutoff"] >= group.rate / 2:
@@ -284,13 +295,16 @@ def test_the_oracle_is_the_lowest_of_all_settings_one_by_one(small, monkeypatch)
                     out = sp.refine(recording, method, **parameters)
                 x = out.rotations if group.space == "rotations" else out.positions
                 x = x.reshape(group.noisy[:, group.person == i].shape)[:, group.scored[group.person == i]]
-                y = group.truth[:, mine]
+                y = group.truth[:, scored]
                 if group.space == "rotations":
                     x, y = (a.reshape(*a.shape[:2], 3, 3) for a in (x, y))
                     errors.append(metrics.mpjae(x, y) * motions.DEGREE)
                 else:
                     errors.append(metrics.mpjpe(x, y) / group.scale[i])
-            np.testing.assert_allclose(found["errors"][cell.index], errors, rtol=5e-3, atol=0.01)
+            mine = found["errors"][cell.index]
+            np.testing.assert_allclose(mine[:-1], errors[:-1], rtol=2e-3, atol=0.01)
+            # The spline's search is another one, and confidence counts relative to the best keypoint there.
+            assert mine[-1] == pytest.approx(errors[-1], rel=0.02, abs=0.01)
     lowest = found["errors"].min(axis=1)
     np.testing.assert_array_equal(found["best.error"], lowest)
     np.testing.assert_array_equal(found["errors"].argmin(axis=1), found["best.setting"])
