@@ -41,7 +41,7 @@ class Window:
     Parameters
     ----------
     x : ndarray, shape (frames, keypoints, dims)
-        NaN where missing.
+        In body sizes; NaN where missing.
     times : ndarray, shape (frames,)
         Seconds.
     pairs : ndarray of int, shape (pairs, 2)
@@ -55,9 +55,9 @@ class Window:
         Where there is something to compare a pair with.
     """
 
-    def __init__(self, x: Array, times: Array, pairs: Ints, step: float) -> None:
+    def __init__(self, x: Floats, times: Array, pairs: Ints, step: float) -> None:
         self.times, self.step, self.lag = times, step, max(1, round(MOMENT / step))
-        left, right = (x.take(pairs[:, side], axis=1).astype(np.float64) for side in (0, 1))
+        left, right = (x.take(pairs[:, side], axis=1) for side in (0, 1))
         self.across, self.middle = left - right, left + right
         present = np.isfinite(self.across).all(axis=-1)
         # A frame that repeats the one before tells nothing new: 12 frames a second stored as 60 stay 12.
@@ -72,11 +72,18 @@ class Window:
         self.known[1:] = self.fresh[1:] & (before >= 0) & (self.last[:-1] >= 0) & (gap <= LONGEST_GAP)
 
     def against(self, span: int) -> Bools:
-        """Where both ends of a step over ``span`` frames point against each other; (frames, pairs)."""
-        return self._ends(span, self._product(self.across, span) < 0)
+        """Where both ends of a step over ``span`` frames are seen and point against each other, at the frame
+        in (or just before) its middle; (frames, pairs)."""
+        x, against = self.across, np.zeros(self.fresh.shape, bool)
+        if span < len(x):
+            with np.errstate(invalid="ignore"):
+                turned = np.einsum("fpd,fpd->fp", x[span:], x[:-span]) < 0
+            first = 1 + (span - 1) // 2
+            against[first : first + len(turned)] = turned & self.fresh[span:] & self.fresh[:-span]
+        return against
 
     def doubtful(self) -> Bools:
-        """Where a step may be a turn: its ends point against each other, or sides meet; (frames, pairs)."""
+        """Steps that may be turns: the ends point against each other, or the sides meet; (frames, pairs)."""
         x, lag = self.across, self.lag
         before = self._before(x)
         with np.errstate(invalid="ignore"):
@@ -132,17 +139,6 @@ class Window:
         )
         before[1:] = np.where(last[..., None] >= 0, flat, np.nan)
         return before
-
-    def _product(self, x: Floats, span: int) -> Floats:
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.einsum("fpd,fpd->fp", x[span:], x[:-span]))
-
-    def _ends(self, span: int, where: Bools) -> Bools:
-        """Steps over ``span`` frames, at the rows of their middles, whose ends are fresh."""
-        steps = np.zeros(self.fresh.shape, bool)
-        first = 1 + (span - 1) // 2
-        steps[first : first + len(where)] = where & self.fresh[span:] & self.fresh[:-span]
-        return steps
 
     def _at(self, table: Ints, row: Ints, pair: Ints) -> Ints:
         """What a table says of rows; -1 before the first and one too many after the last."""

@@ -28,6 +28,7 @@ FLOOR_SPEED = 0.015  # the same for a change of speed, as a length over MOMENT
 ACCELERATION = 6.0  # body sizes/s² that motion is free to have: counts where steps are long
 SLIDES = (1 / 15, 0.1)  # seconds that a turn may take in smoothed or doubtful keypoints …
 SLIDE = 3.0  # … and what it is worth less then
+UNSEEN = 1.0  # evidence against a turn up to which it may have happened all the same
 FOREIGN = 0.2  # a step of the middles of most levels that motion misses by so much shows another body
 NEVER = -99.0  # stands for evidence against a turn that is not worth working out
 
@@ -108,7 +109,7 @@ class _Judge:
         slides = [self._slide(window, span) for span in self.spans]
         # Worked out are levels most of which may have turned; then all levels of frames with hope.
         doubtful = 2 * self._by_level(window.doubtful()) > known
-        hope: Bools = np.asarray((self._judge(window, 1, doubtful).evidence > -1).any(axis=1))
+        hope: Bools = np.any(self._judge(window, 1, doubtful).evidence > -UNSEEN, axis=1)
         for span, slide in zip(self.spans, slides, strict=True):
             first = np.flatnonzero((slide > 0).any(axis=1)) - (span - 1) // 2
             hope[first[:, None] + np.arange(span)] = True
@@ -130,7 +131,7 @@ class _Judge:
     def _window(self, start: int, stop: int) -> tuple[Window, slice]:
         """Frames with a halo on either side, and which of them are asked for."""
         low, high = max(0, start - self.halo), min(len(self.times), stop + self.halo)
-        x = self.positions[low:high] / self.size
+        x = self.positions[low:high].astype(np.float64) / self.size
         return Window(x, self.times[low:high], self.pairs, self.step), slice(start - low, stop - low)
 
     def _usual(self) -> tuple[Floats, Floats]:
@@ -168,14 +169,16 @@ class _Judge:
         free = free + m.speed_middle
         speed = np.nan_to_num(np.log((free + m.speed_kept) / (free + m.speed_turned)))
         at, shape = frame * where.shape[1] + self.level[pair], where.shape
-        steps, speeds, middles = (
-            np.asarray(np.bincount(at, weights, where.size), np.float64).reshape(shape)
-            for weights in (step, speed, middle)
-        )
-        pairs = np.bincount(at, minlength=where.size).reshape(shape)
-        count = np.where(pairs > 0, pairs, np.nan)
-        steps, speeds = TAIL * steps / count, TAIL * speeds / count
-        return _Verdict(np.nan_to_num(steps + speeds, nan=-np.inf), speeds, np.nan_to_num(middles / count))
+
+        def total(x: Floats) -> Floats:
+            sums: Floats = np.bincount(at, x, where.size).astype(np.float64)
+            return sums.reshape(shape)
+
+        count = total(np.ones(len(at)))
+        count[count == 0] = np.nan
+        speeds = TAIL * total(speed) / count
+        evidence = TAIL * total(step) / count + speeds
+        return _Verdict(np.nan_to_num(evidence, nan=-np.inf), speeds, np.nan_to_num(total(middle) / count))
 
     def _by_level(self, x: Bools) -> Ints:
         counts: Ints = np.add.reduceat(x, self.first, axis=1, dtype=np.intp)

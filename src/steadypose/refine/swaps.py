@@ -18,7 +18,7 @@ import numpy.typing as npt
 from steadypose._size import body_size
 from steadypose.refine._misfit import LONGEST_GAP
 from steadypose.refine._sides import Sides, sides_of
-from steadypose.refine._turns import find_turns
+from steadypose.refine._turns import UNSEEN, find_turns
 from steadypose.refine.outliers import find_switches
 from steadypose.skeleton import Skeleton
 
@@ -33,7 +33,6 @@ HOLD = (
     2.0  # of a second in a state, for each event that it is made of: of two stories the shorter is believed
 )
 MARGIN = 3.0  # by which every story in which a level is not exchanged has to cost more
-UNSEEN = 1.0  # evidence against a turn up to which it may have happened all the same
 JOINED = 10.0  # of a second in which levels that hang together point apart, times the logarithm of …
 APART = 0.008  # … one plus the product of their vectors over this, in body sizes²
 
@@ -107,7 +106,7 @@ class _Body:
     @cached_property
     def seconds(self) -> Floats:
         """Time of a frame, shape (frames,)."""
-        return np.asarray(np.gradient(self.times))
+        return np.asarray(np.gradient(self.times), dtype=np.float64)
 
     @cached_property
     def clock(self) -> npt.NDArray[np.float32]:
@@ -129,7 +128,7 @@ class _Body:
         evidence = self.turns.evidence[part]
         of_events = evidence[1:] @ self.sides.events.T.astype(np.float32)
         # An event that costs more than it explains everywhere is not part of any story.
-        worth: Bools = np.asarray((of_events > TURN).any(axis=0))
+        worth: Bools = np.any(of_events > TURN, axis=0)
         if not worth.any():
             return np.zeros(evidence.shape, bool)
         some = self.sides.of_events(worth)
