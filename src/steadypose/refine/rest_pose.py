@@ -25,9 +25,7 @@ SETTLED = 3.0  # times as large as any change just after it
 AFTER = 0.1  # seconds that are just after it, and three frames at least
 STILL = 1e-3  # of a radian, or of the body's size: rows that differ by less are one pose
 LONGEST = 1.0  # seconds of rest pose
-STRETCH = (
-    0.03  # of the body's size: what three bones in four may differ by between a rest pose and the motion …
-)
+STRETCH = 0.03  # of the body's size: what three bones in four may differ by from those of the motion …
 BEND = 0.1  # … and all: from shoulder to hip is no bone, but drawn as one
 
 
