@@ -35,9 +35,9 @@ ABOUT = """\
 `python experiments/cleaning/stages.py DATA` (DATA holds `mocap/`)
 
 Whatever is called in captured motion as it is counts as false. But captured motion is not free of slips:
-joints of `snu_martial`, of `hdm05` (ankles in the squats of one performer), of `cmu_dance` (salsa), and fingers
-and toes of `cmu` pop for single frames. Constants were chosen on training performers; `cmu 02, 05`, `bandai1`, `sie`
-and `hdm05` were only looked at.
+joints of `snu_martial`, of `hdm05` (ankles in the squats of one performer), of `cmu_dance` (salsa), and
+fingers and toes of `cmu` pop for single frames. Constants were chosen on training performers; `cmu 02, 05`,
+`bandai1`, `sie` and `hdm05` were only looked at.
 """
 
 
