@@ -31,6 +31,7 @@ LAYOUT = Skeleton.from_names([f"{side}_{n}" for n in NAMES for side in ("left", 
 BONES = {
     "cmu": (("UpLeg", "Leg", "Foot", "Arm", "ForeArm", "Hand"), "Left{}", "Right{}"),
     "bandai1": (("UpperLeg", "LowerLeg", "Foot", "UpperArm", "LowerArm", "Hand"), "{}_L", "{}_R"),
+    "daz": (("Thigh", "Shin", "Foot", "Shoulder", "ForeArm", "Hand"), "l{}", "r{}"),
 }
 PARTS = {
     "legs": ("hip", "knee", "ankle"),
@@ -63,9 +64,7 @@ def clips(data: Path) -> list[Clip]:
         if folder == "bandai1" and not any(word in r["label"] for word in FAST):
             continue
         body = forward_kinematics(sp.read(data / "mocap" / r["path"]))
-        names, left, right = BONES.get(folder, BONES["cmu"])
-        wanted = [side.format(n) for n in names for side in (left, right)] + ["Neck"]
-        keep = [body.skeleton.keypoints.index(n) for n in wanted]
+        keep = thirteen(body.skeleton)
         skip = int(r["rest_rows"])
         x, t = body.positions[skip:, 0][:, keep], body.times[skip:] - body.times[skip]
         x = x.astype(np.float64) * float(r["unit_cm"]) / 100
@@ -79,6 +78,16 @@ def clips(data: Path) -> list[Clip]:
         if len(x) > FPS:
             found.append(Clip(r["path"], group, x))
     return found
+
+
+def thirteen(skeleton: Skeleton) -> list[int]:
+    """Indices of the joints of ``LAYOUT``."""
+    for names, left, right in BONES.values():
+        wanted = [side.format(n) for n in names for side in (left, right)]
+        wanted.append("Neck" if "Neck" in skeleton.keypoints else "neck")
+        if set(wanted) <= set(skeleton.keypoints):
+            return [skeleton.keypoints.index(n) for n in wanted]
+    raise ValueError(f"unknown joints: {skeleton.keypoints}")
 
 
 def camera(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -174,7 +183,8 @@ BINS = (
 def outliers(x: np.ndarray, threshold: float) -> np.ndarray:
     """Slips of one view."""
     size = np.repeat(body_size(x[:, None]), x.shape[1])
-    return find_outliers(x, np.isfinite(x).all(-1), np.arange(len(x)) / FPS, size, threshold=threshold)
+    there, times = np.isfinite(x).all(-1), np.arange(len(x)) / FPS
+    return find_outliers(x, there, times, size, bones=LAYOUT.bones, threshold=threshold)
 
 
 def switches(groups: dict[str, list[Clip]], seed: int) -> list[str]:

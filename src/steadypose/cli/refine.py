@@ -96,7 +96,7 @@ def refine(
     max_gap
         Fill gaps up to this many seconds; longer ones stay missing. Default: 0.25.
     outliers
-        Take single slips out first. Default: only when no method is named.
+        Take out slips and collapsed bodies first, keep a rest pose. Default: only when no method is named.
     swaps
         Put exchanged left and right limbs back first. Default: only when no method is named.
     confidence

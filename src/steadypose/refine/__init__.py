@@ -101,7 +101,8 @@ def refine(
         Gaps up to this many seconds are filled (and marked in ``filled``); longer ones stay missing and
         nothing is smoothed across them.
     outliers
-        Take single slips out before smoothing (Hampel). Default: only when no method is named.
+        Take out slips (Hampel) and frames in which the body collapses before smoothing, and keep a rest pose
+        in the first rows as it is. Default: only when no method is named.
     swaps
         Put exchanged left and right limbs back before smoothing. Default: only when no method is named.
     confidence

@@ -25,7 +25,8 @@ SETTLED = 3.0  # times as large as any change just after it
 AFTER = 0.1  # seconds that are just after it, and three frames at least
 STILL = 1e-3  # of a radian, or of the body's size: rows that differ by less are one pose
 LONGEST = 1.0  # seconds of rest pose
-STRETCH = 0.03  # of the body's size: what bones may differ by between a rest pose and the motion
+STRETCH = 0.03  # of the body's size: what three bones in four may differ by from those of the motion …
+BEND = 0.1  # … and all: from shoulder to hip is no bone, but drawn as one
 
 
 def count_rest_rotations(rotations: Array, times: Array) -> Ints:
@@ -109,7 +110,8 @@ def _leading_rows(change: Array, times: Array, least: float) -> int:
 def _same_bones(one: Array, other: Array, bones: Ints, size: float) -> bool:
     lengths = [np.linalg.norm(x[bones[:, 0]] - x[bones[:, 1]], axis=-1) for x in (one, other)]
     change = np.abs(lengths[1] - lengths[0])
-    return bool(np.max(change[np.isfinite(change)], initial=0.0) < STRETCH * size)
+    known = np.sort(change[np.isfinite(change)]) / size
+    return not len(known) or bool(known[(3 * len(known)) // 4] < STRETCH and known[-1] < BEND)
 
 
 def _mean(x: Array) -> Array:
