@@ -39,7 +39,7 @@ def main() -> None:
     all_.add_argument("labels", nargs="*", help="beside the usual ones (result_tables.ORDER)")
     args = parser.parse_args()
     if args.what == "summary":
-        from summary import summarise
+        from summing import summarise
 
         summarise(args.labels)
         return

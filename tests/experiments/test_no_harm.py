@@ -24,7 +24,7 @@ import operators  # noqa: E402
 import oracle  # noqa: E402
 import result_tables as tables  # noqa: E402
 import scores  # noqa: E402
-import summary  # noqa: E402
+import summing  # noqa: E402
 
 import steadypose as sp  # noqa: E402
 from steadypose import metrics, rotations  # noqa: E402
@@ -341,7 +341,7 @@ def test_tables_of_a_method_and_the_truth(small, monkeypatch, tmp_path):
     given = scores.load(small, "input").ratios()[1]
     np.testing.assert_allclose(given, 1)
     rivals = {"adaptive": scores.load(small, "adaptive")}
-    found = {n: summary.numbers(scores.load(small, n), rivals) for n in ("input", "perfect")}
+    found = {n: summing.numbers(scores.load(small, n), rivals) for n in ("input", "perfect")}
     assert found["perfect"]["against"]["adaptive"]["share"] == 0
     assert found["perfect"]["gain"]["share"] == 100
     assert found["input"]["clean"]["3d, clip"][1] == 0
