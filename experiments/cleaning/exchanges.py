@@ -262,9 +262,7 @@ def report(now: dict[str, Cells], before: dict[str, Cells]) -> str:
             f"Cells worse than without the stage: {len(was)} of {len(cells)} before, {len(worse)} now{names}."
         ]
         left = [_left([c for k, c in some.items() if "smoothed" not in k]) for some in (before[group], cells)]
-        text[-1] += (
-            f" Of the error that exchanges cause, {left[0]:.1f} % was left, {left[1]:.1f} % is (not smoothed)."
-        )
+        text[-1] += f" Of the error by exchanges, {left[0]:.1f} % was left, {left[1]:.1f} % is (unsmoothed)."
         for part in (1, 0):
             text += ["", *table(cells, before[group], lambda key, part=part: key.split(" | ")[part])]
     return "\n".join(text) + "\n"
