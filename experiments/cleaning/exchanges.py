@@ -188,11 +188,13 @@ def measure(clips: list[Clip]) -> dict[str, dict[str, float]]:
         for plant in PLANTS:
             rows = [_judge(case, condition[2]) for case in cases(clips, condition, plant)]
             total = np.sum(rows, axis=0)
-            cells[f"{condition[0]}, {condition[1]}, {condition[2]} fps | {plant}"] = {
+            name = f"{condition[0]}, {condition[1]}, {condition[2]} fps | {plant}"
+            cells[name] = {
                 "without": total[0] / CLIPS, "with": total[1] / CLIPS, "undone": total[2] / CLIPS,
                 "worse": float(np.mean([r[1] > r[0] + 0.05 for r in rows])),
                 "false": 1000 * total[3] / total[6], "missed": total[4] / max(total[5], 1),
             }  # fmt: skip
+            cells[name] = {what: round(float(value), 4) for what, value in cells[name].items()}
     return cells
 
 
@@ -240,6 +242,41 @@ def table(now: Cells, before: Cells, name: Callable[[str], str]) -> list[str]:
     return lines
 
 
+def _left(cells: list[dict[str, float]]) -> float:
+    """Share of the error caused by exchanges that is there with the stage, percent."""
+    caused, left = (sum(c[what] - c["undone"] for c in cells) for what in ("without", "with"))
+    return 100 * left / caused
+
+
+def report(now: dict[str, Cells], before: dict[str, Cells]) -> str:
+    """Tables by what is exchanged and by condition for every group of clips."""
+    text = [(FOLDER / "about_exchanges.md").read_text().strip()]
+    for group, cells in now.items():
+        worse, was = (
+            [key for key, cell in some.items() if cell["with"] > cell["without"] + 1e-9]
+            for some in (cells, before[group])
+        )
+        names = f": {'; '.join(worse)}" if worse else ""
+        text += ["", f"## {group.capitalize()}", ""]
+        text += [
+            f"Cells worse than without the stage: {len(was)} of {len(cells)} before, {len(worse)} now{names}."
+        ]
+        left = [_left([c for k, c in some.items() if "smoothed" not in k]) for some in (before[group], cells)]
+        text[-1] += f" Of the error by exchanges, {left[0]:.1f} % was left, {left[1]:.1f} % is (unsmoothed)."
+        for part in (1, 0):
+            text += ["", *table(cells, before[group], lambda key, part=part: key.split(" | ")[part])]
+    return "\n".join(text) + "\n"
+
+
+def dump(now: dict[str, Cells]) -> str:
+    """JSON with a line a cell."""
+    blocks = []
+    for group, cells in now.items():
+        rows = [f" {json.dumps(key, ensure_ascii=False)}: {json.dumps(cell)}" for key, cell in cells.items()]
+        blocks.append(json.dumps(group) + ": {\n" + ",\n".join(rows) + "\n}")
+    return "{\n" + ",\n".join(blocks) + "\n}\n"
+
+
 def main() -> None:
     """Write exchanges.json and exchanges.md beside this file."""
     data = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ["STEADYPOSE_DATA"])
@@ -247,22 +284,9 @@ def main() -> None:
     for name, clips in groups(data).items():
         now[name] = measure(clips)
         print(name, flush=True)
-    (FOLDER / "exchanges.json").write_text(json.dumps(now, indent=1) + "\n")
+    (FOLDER / "exchanges.json").write_text(dump(now))
     before = json.loads((FOLDER / "exchanges_before.json").read_text())
-    text = [(FOLDER / "about_exchanges.md").read_text().strip()]
-    for group, cells in now.items():
-        worse = [k for k, c in cells.items() if c["with"] > c["without"] + 1e-9]
-        was = [k for k, c in before[group].items() if c["with"] > c["without"] + 1e-9]
-        text += [
-            "",
-            f"## {group.capitalize()}",
-            "",
-            f"Cells worse than without the stage: {len(was)} before, ",
-        ]
-        text[-1] += f"{len(worse)} now, of {len(cells)}" + (f" ({'; '.join(worse)})." if worse else ".")
-        for part in (1, 0):
-            text += ["", *table(cells, before[group], lambda k, part=part: k.split(" | ")[part])]
-    (FOLDER / "exchanges.md").write_text("\n".join(text) + "\n")
+    (FOLDER / "exchanges.md").write_text(report(now, before))
 
 
 if __name__ == "__main__":
