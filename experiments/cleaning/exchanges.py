@@ -139,8 +139,9 @@ def _case(
         if noise == "detector":
             found, confidence = DetectorNoise(swap_rate=0.0)(truth, seen, LAYOUT, fps, rng)
         if noise == "white":
-            size = float(body_size(truth[:, None])[0])
-            found = truth + rng.normal(0, size * np.exp(rng.uniform(*np.log((0.002, 0.016)))), truth.shape)
+            found = truth + rng.normal(
+                0, _size(truth) * np.exp(rng.uniform(*np.log((0.002, 0.016)))), truth.shape
+            )
     mark = _mark(x.shape[:2], plant, fps, np.random.default_rng(seed))
     found = np.where(mark[..., None], found[:, LAYOUT.mirror], found)
     if confidence is not None:
@@ -152,6 +153,11 @@ def _case(
         )
         found = np.where(there, total / np.maximum(weight, 1e-3), np.nan)
     return Case(found.astype(np.float32), truth, confidence, mark)
+
+
+def _size(x: np.ndarray) -> float:
+    """Of a body: the median diagonal of the box around its keypoints, of some 200 frames."""
+    return float(np.median(np.linalg.norm(np.ptp(x[:: max(1, len(x) // 200)], axis=1), axis=-1)))
 
 
 def _camera(x: np.ndarray, aside: bool, rng: np.random.Generator) -> Camera:
@@ -203,10 +209,9 @@ def _judge(case: Case, fps: int) -> list[float]:
     seen = None if case.confidence is None else case.confidence[:, None]
     out, swapped = repair_swaps(case.found[:, None], seen, times, LAYOUT)
     undone = np.where(case.mark[..., None], case.found[:, LAYOUT.mirror], case.found)
-    size = float(body_size(case.truth[:, None])[0])
     errors = []
     for x in (case.found, out[:, 0], undone):
-        error = np.linalg.norm(x - case.truth, axis=-1) / size * 1000
+        error = np.linalg.norm(x - case.truth, axis=-1) / _size(case.truth) * 1000
         errors.append(float(np.nansum(error) / error.size))
     false, missed = (a.any(axis=1).sum() for a in (swapped[:, 0] & ~case.mark, case.mark & ~swapped[:, 0]))
     return [*errors, float(false), float(missed), float(case.mark.any(axis=1).sum()), float(len(times))]

@@ -29,9 +29,7 @@ Ints = npt.NDArray[np.intp]
 
 # Costs in nats, to set against evidence; chosen on captured motion (experiments/cleaning).
 TURN = 5.0  # of an event: one end of an exchange
-HOLD = (
-    2.0  # of a second in a state, for each event that it is made of: of two stories the shorter is believed
-)
+HOLD = 2.0  # of a second in a state, for each event that it is made of: the shorter story is believed
 MARGIN = 3.0  # by which every story in which a level is not exchanged has to cost more
 JOINED = 10.0  # of a second in which levels that hang together point apart, times the logarithm of …
 APART = 0.008  # … one plus the product of their vectors over this, in body sizes²
