@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from steadypose._size import body_size
 from steadypose.data.cameras import Camera, look_at
 from steadypose.data.mocap import Clip, load_clips
 from steadypose.data.noise import DetectorNoise

@@ -29,8 +29,8 @@ def test_mirrored_and_reversed_windows_come_out_so(seed, length, coefficients, b
     x, context = torch.randn(3, 2, length), torch.randn(3, 2, 8)
     with torch.no_grad():
         y = net(x, context)
-        assert torch.allclose(net(-x, context), -y, atol=1e-5)
-        assert torch.allclose(net(x.flip(-1), context), y.flip(-1), atol=1e-5)
+        assert torch.allclose(net(-x, context), -y, atol=1e-4)
+        assert torch.allclose(net(x.flip(-1), context), y.flip(-1), atol=1e-4)
         assert torch.allclose(net(x.flip(1), context.flip(1)), y.flip(1), atol=1e-6)
 
 
