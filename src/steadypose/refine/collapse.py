@@ -86,33 +86,34 @@ class _Track:
 
     def __init__(self, positions: Array, frames: Ints, times: Array, size: float) -> None:
         self.positions, self.frames, self.times, self.size = positions, frames, times[frames], size
+        self.resized, self.displaced = self._sudden()
 
     def collapsed(self) -> Bools:
         """Which frames show no body."""
         found = np.zeros(len(self.frames), bool)
-        sudden = self._sudden()
-        steps = np.flatnonzero(sudden)
+        steps = np.flatnonzero(self.resized | self.displaced)
         if len(steps) > _RESTLESS * len(self.frames):
             return found
         for i in steps.tolist():
             if not found[i - 1] and not found[i]:
-                found[i : i + self._length(i - 1, 1, sudden)] = True
+                found[i : i + self._length(i - 1, 1)] = True
         for i in steps[::-1].tolist():  # what begins with a collapse has its one step after it
             if not found[i - 1] and not found[i]:
-                found[i - self._length(i, -1, sudden) : i] = True
+                found[i - self._length(i, -1) : i] = True
         return found
 
-    def _length(self, last: int, way: int, sudden: Bools) -> int:
+    def _length(self, last: int, way: int) -> int:
         """Frames beyond the frame ``last`` that are not the body which that one shows; 0 if they are."""
         for longest in (LONGEST, LONGEST_UNLIKE):
             beyond = self._beyond(last, way, longest)
             if not len(beyond):
                 return 0
             extent, shift, unlike = _compare(self._at(np.array([last])), self._at(beyond))
-            heap = bool(extent[0] < HEAP)
+            heap = bool(extent[0] < HEAP) and bool(self.resized[max(last, beyond[0])])
+            sudden = self.resized if heap else self.displaced
             since = np.abs(self.times[beyond] - self.times[last])
             lost = extent < HEAP if heap else shift > self.size * (REACH + DRIFT * since)
-            if not lost[0]:
+            if not (lost[0] and sudden[max(last, beyond[0])]):
                 return 0
             n = len(lost) if lost.all() else int(np.argmin(lost))
             no_smaller_body = heap and bool(unlike[0] > UNLIKE)
@@ -151,9 +152,9 @@ class _Track:
     def _at(self, which: Ints) -> Array:
         return self.positions[self.frames[which]].astype(np.float64)
 
-    def _sudden(self) -> Bools:
-        """Frames whose extent or place is not reached from the frame before in any motion."""
-        sudden = np.zeros(len(self.frames), bool)
+    def _sudden(self) -> tuple[Bools, Bools]:
+        """Frames whose extent, and frames whose place, no motion reaches from the frame before."""
+        resized, displaced = np.zeros((2, len(self.frames)), bool)
         time = np.diff(self.times)
         rows = max(1, _BLOCK // self.positions[0].size)
         for start in range(1, len(self.frames), rows):
@@ -162,10 +163,9 @@ class _Track:
             if not len(some):
                 continue
             extent, shift, _ = _compare(self._at(some - 1), self._at(some))
-            change = np.abs(np.log(extent)) > FALL + FALL_RATE * time[some - 1]
-            away = shift > self.size * (REACH + SPEED * time[some - 1])
-            sudden[some[change | away]] = True
-        return sudden
+            resized[some] = np.abs(np.log(extent)) > FALL + FALL_RATE * time[some - 1]
+            displaced[some] = shift > self.size * (REACH + SPEED * time[some - 1])
+        return resized, displaced
 
     def _moved(self, now: Ints) -> Bools:
         """Whether keypoints moved at all by as much as it takes: a cheap test that nearly all frames fail."""
