@@ -97,3 +97,16 @@ def test_a_punch_keeps_its_reach(method):
     seq = sp.PoseSequence.from_array(x, times=t, unit="m", space="world")
     on, off = refine(seq, method, outliers=True), refine(seq, method, outliers=False)
     assert np.array_equal(on.positions, off.positions)
+
+
+def test_toes_and_hands_may_turn_as_no_thigh_can():
+    """A push of the toes: 20° for two frames at 30 fps in a clean walk."""
+    motion = sp.read(DATA / "mocap" / "deepmimic" / "walk.bvh")
+    foot, thigh = (motion.skeleton.keypoints.index(name) for name in ("LeftFoot", "LeftUpLeg"))
+    for joint, slips in ((foot, 0), (thigh, 2)):
+        turned = motion.rotations.copy()
+        push = sp.rotations.from_axis_angle(np.array([0, 0, np.radians(17)]))
+        turned[20:22, 0, joint] = turned[20:22, 0, joint] @ push
+        said = refine(replace(motion, rotations=turned)).history[-1]
+        assert (f"{slips} outliers removed" in said) == bool(slips)
+        assert ("outliers" in said) == bool(slips)

@@ -14,11 +14,12 @@ from steadypose._timed import complete
 from steadypose.errors import DataError
 from steadypose.refine import low_rate
 from steadypose.refine._aside import say_rest, set_aside
+from steadypose.refine._reach import rotation_sizes
 from steadypose.refine._segments import Bools, Floats, Segments, Values, fill_gaps, find_segments
 from steadypose.refine._thin import copies_in, without_copies
 from steadypose.refine.filters import Filter, Gaussian, Indices, Slerp
 from steadypose.refine.missing import below, find_strays
-from steadypose.refine.outliers import ROTATION_SIZE, find_outliers, find_switches
+from steadypose.refine.outliers import find_outliers, find_switches
 from steadypose.refine.rest_pose import count_rest_rotations
 from steadypose.refine.swaps import repair_swaps
 from steadypose.sequence import BodyMotion, PoseSequence
@@ -202,7 +203,8 @@ class Refiner:
             counts |= say_rest(rest)
             for one, rows in enumerate(rest):
                 valid[:rows, one * joints : (one + 1) * joints] = False
-            slips = find_outliers(values, valid, motion.times, size / np.sqrt(2.0) * ROTATION_SIZE)
+            turns = rotation_sizes(motion.skeleton, motion.offsets, persons).ravel()
+            slips = find_outliers(values, valid, motion.times, turns)
             valid, doubted, counts["outliers removed"] = self._without(slips, valid, motion.times)
         segments = find_segments(valid, motion.times, self.max_gap)
         out, filled = self._curves(values, valid, None, motion.times, size, person, segments, doubted)

@@ -23,9 +23,6 @@ Bools = npt.NDArray[np.bool_]
 # Chosen on captured motion at 30 fps with planted slips (experiments/cleaning).
 WINDOW = 0.45
 THRESHOLD = 3.0
-# Of rotation matrices, in place of a body's size: a limb is about a quarter of a body long, so that turning
-# it by four radians moves its end by a body's size; √2 as matrices differ by that much more than their angle.
-ROTATION_SIZE = 4 * 2**0.5
 _FLOOR = 0.01  # of the body's size: no estimator is better than that, integer pixels are not
 _STEP = 1 / 30  # seconds over which speed is measured: long enough not to be noise alone at high frame rates
 _BLOCK = 1 << 20  # values per block
@@ -65,8 +62,8 @@ def find_outliers(
     times : ndarray, shape (frames,)
         Seconds, strictly increasing.
     size : ndarray, shape (curves,), optional
-        Size of the body each curve belongs to; of rotation matrices (dims = 9) :data:`ROTATION_SIZE`.
-        None: that of all curves together.
+        Size of the body each curve belongs to, or what stands for it where curves are rotation matrices
+        (dims = 9, ``_reach.rotation_sizes``). None: that of all curves together.
     bones : ndarray of int, shape (bones, 2), optional
         Pairs of curves that a bone joins. None: only time is evidence.
     window
