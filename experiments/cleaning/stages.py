@@ -20,8 +20,9 @@ import numpy as np
 from run import LAYOUT, body_size, camera, noise, plant_slips, thirteen
 
 import steadypose as sp
+from steadypose.refine._reach import rotation_sizes
 from steadypose.refine.collapse import find_collapses
-from steadypose.refine.outliers import ROTATION_SIZE, find_outliers
+from steadypose.refine.outliers import find_outliers
 from steadypose.refine.rest_pose import count_rest_positions, count_rest_rotations
 from steadypose.rotations import forward_kinematics, from_axis_angle
 from steadypose.sequence import BodyMotion
@@ -185,11 +186,12 @@ def rotations(every: list[Take]) -> list[str]:
                 if len(r) < fps:
                     continue
                 rng, joints = take.rng(), r.shape[1]
+                size = rotation_sizes(take.motion.skeleton, take.motion.offsets, 1)[0]
 
-                def found(m: np.ndarray, fps: float = fps, joints: int = joints) -> np.ndarray:
-                    values = m.reshape(len(m), joints, 9).astype(np.float32)
+                def found(m: np.ndarray, fps: float = fps, size: np.ndarray = size) -> np.ndarray:
+                    values = m.reshape(len(m), len(size), 9).astype(np.float32)
                     there, times = np.ones(values.shape[:2], bool), np.arange(len(m)) / fps
-                    return find_outliers(values, there, times, np.full(joints, ROTATION_SIZE))
+                    return find_outliers(values, there, times, size)
 
                 clean, total = clean + int(found(r).sum()), total + r.shape[0] * joints
                 shaken = r @ from_axis_angle(rng.normal(0, rng.uniform(0.01, 0.05), (*r.shape[:2], 3)))
