@@ -127,6 +127,7 @@ def test_help_speaks_of_the_default(run: Run, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("COLUMNS", "80")
     _, out, _ = run("refine", "--help")
     flat = " ".join(out.replace("│", " ").split())
-    assert f"Default: swaps put back, outliers removed, gaps filled, then {DEFAULT_METHOD}." in flat
+    assert f"outliers removed, gaps filled, then {DEFAULT_METHOD}." in flat
+    assert "Default: repeated frames and collapsed bodies left out, swaps put back" in flat
     assert "--weights" in flat and "the network's own (network)" in flat
     assert "the shipped one (network), none (smoothnet)" in flat

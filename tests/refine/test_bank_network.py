@@ -153,3 +153,27 @@ def test_the_result_does_not_depend_on_the_number_of_threads(weights, monkeypatc
     one = smooth(weights, x)
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     assert np.array_equal(smooth(weights, x), one)
+
+
+@pytest.mark.parametrize("fps", [0.03, 0.1, 0.5, 2.0, 1000.0, 20_000.0])
+@pytest.mark.parametrize("frames", [7, 300])
+def test_any_frame_rate_is_refined_and_even_noise_does_not_grow(weights, fps, frames):
+    x = clip(10)[:frames]
+    y = smooth(weights, x, fps)
+    assert np.isfinite(y).all()
+    assert np.abs(y - x).max() <= 2 * np.ptp(x)
+
+
+@pytest.mark.parametrize("unit", [1e-28, 1e-12, 1e12, 1e25])
+def test_squares_of_huge_and_tiny_units_do_not_overflow(weights, unit):
+    x = clip(4)
+    run, times, size = make_filter("network", weights=weights), np.arange(120) / 30, np.full(5, 1.7)
+    with np.errstate(all="raise", under="ignore"):
+        y = run.smooth((unit * x).astype(np.float32), None, times, unit * size, None)
+    assert np.allclose(y / unit, run.smooth(x, None, times, size, None), atol=1e-4)
+
+
+def test_times_that_nearly_repeat_make_no_spikes(weights):
+    x = clip(20)
+    times = np.cumsum(np.tile([1e-6, 1e-6, 0.1], 200))
+    assert np.abs(smooth(weights, x, times=times) - x).max() < np.ptp(x)

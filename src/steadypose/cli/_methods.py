@@ -17,7 +17,8 @@ PARAMETERS = Group(
 METHODS_HELP = (
     "One of "
     + ", ".join(n if "positions" in m.handles else f"{n} (rotations only)" for n, m in METHODS.items())
-    + f". Default: swaps put back, outliers removed, gaps filled, then {DEFAULT_METHOD}."
+    + ". Default: repeated frames and collapsed bodies left out, swaps put back, doubted keypoints and "
+    + f"outliers removed, gaps filled, then {DEFAULT_METHOD}."
 )
 
 

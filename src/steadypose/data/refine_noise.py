@@ -14,10 +14,8 @@ from steadypose.sequence import Floats
 __all__ = ["noise_like_estimators"]
 
 _COMMON = 0.45  # share of pieces in which groups of keypoints have a part of their errors in common
-_UNEVEN, _FEW = (
-    0.35,
-    0.2,
-)  # shares of pieces whose keypoints shake very differently, and of which only some do
+_UNEVEN = 0.35  # share of pieces whose keypoints shake very differently …
+_FEW = 0.2  # … and of those in which only some do
 _SMOOTHED = (0.02, 0.12)  # seconds: time constant of an estimator's own one-pole filter
 
 

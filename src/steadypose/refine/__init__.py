@@ -38,7 +38,7 @@ AnyMotion = TypeVar("AnyMotion", bound=PoseSequence | BodyMotion)
 METHODS |= {f.name: f for f in (Butterworth, OneEuro, CrossValidated, RefineNet, Network, SmoothNet)}
 
 # The last stage of the pipeline used when no method is named, after swaps, outliers and gaps;
-# experiments/refine_weights says why this one. Everything that speaks of the default reads it here.
+# experiments/no_harm says what it is worth. Everything that speaks of the default reads it here.
 DEFAULT_METHOD = "network"
 
 

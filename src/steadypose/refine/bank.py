@@ -31,6 +31,7 @@ Values = npt.NDArray[np.float32]
 NOW, ALWAYS, GENERAL = 3, 4, 5
 AXIS_NOW, AXIS_ALWAYS = 2, 1
 END = 0.1  # seconds at either end whose fitted line says where the curve ends
+MOST = 8  # gates a frame, however slow the recording
 HIGHEST = 0.4  # of the frame rate: an edge above it has nothing above itself
 
 
@@ -90,8 +91,8 @@ class BankSpec:
         return max(1, int(np.searchsorted(self.edges, HIGHEST * fps, side="right")))
 
     def gates(self, frames: int, fps: float) -> int:
-        """Gates of a recording, the first and the last of them at its ends."""
-        return max(2, round((frames - 1) / fps * self.gate_rate) + 1)
+        """Gates of a recording, the first and the last of them at its ends; a few for every frame at most."""
+        return max(2, min(round((frames - 1) / fps * self.gate_rate), MOST * frames) + 1)
 
     def to_json(self) -> dict[str, Any]:
         """The spec as what JSON can hold, for a card; :meth:`from_json` gives it back."""

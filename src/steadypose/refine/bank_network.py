@@ -37,9 +37,13 @@ AXES = {  # of the inputs; each has numbers behind them, and the logits are like
 }
 
 CHUNK, OVERLAP = 12.0, 3.0  # seconds; what the network is told of a whole curve is of one chunk
+LEAST = 96  # frames of a chunk at least: at a few frames a minute 12 s are none
+NEARLY = 0.05  # of the mean step: two times nearer than that nearly repeat
+FINEST = 4  # times as many even frames as there are uneven ones, at most
 FADE = 1 / 3  # of an overlap, its middle, in which one chunk gives way to the next
 HARDLY = 0.15  # weight below which the first pass sees a spline rather than the sample
 AGAIN = 3  # passes after the first, at most
+SMALLEST = 1e-30  # of a body's size: single precision ends a little below
 FIRMNESS = 3.0  # power of strength that multiplies the energy of noise
 
 
@@ -106,36 +110,41 @@ class BankNetwork:
         out = np.zeros(values.shape, np.float32)
         jobs = [(body, rows, fade) for rows, fade in _chunks(times) for body in bodies]
 
-        def refined(job: tuple[Indices, slice, Values]) -> Values:
+        def change(job: tuple[Indices, slice, Values]) -> Values:
             body, rows, _ = job
             w = None if weights is None else weights[rows, body]
-            x, begun = values[rows, body], start[rows, body]
-            return self._chunk(x, begun, w, times[rows], float(size[body[0]]), strength) - x
+            # In sizes of the body, from where a curve begins: no square is too large or too small.
+            origin, unit = values[rows.start, body], np.float32(max(size[body[0]], SMALLEST))
+            x = (values[rows, body] - origin) / unit
+            begun = x if start is values else (start[rows, body] - origin) / unit
+            refined = self._chunk(x, begun, w, times[rows], strength)
+            return np.asarray((refined - x) * unit)
 
         with ThreadPoolExecutor(threads()) as pool:
-            for (body, rows, fade), change in zip(jobs, _in_turn(pool, refined, jobs), strict=True):
-                out[rows, body] += change * fade[:, None, None]
+            for (body, rows, fade), changed in zip(jobs, _in_turn(pool, change, jobs), strict=True):
+                out[rows, body] += changed * fade[:, None, None]
         out += values
         return out
 
     def _chunk(
-        self, x: Values, start: Values, weights: Values | None, times: Floats, size: float, strength: float
+        self, x: Values, start: Values, weights: Values | None, times: Floats, strength: float
     ) -> Values:
-        """A stretch of one body; (frames, keypoints, axes)."""
+        """A stretch of one body of size 1; (frames, keypoints, axes)."""
         grid = _even(times)
         fps = (len(grid) - 1) / (grid[-1] - grid[0])
         if grid is times:
-            y, _ = self._passes(x, start, weights, fps, size, strength)
+            y, _ = self._passes(x, start, weights, fps, strength)
             return y
         # What is calm is read off the even grid; what moves faster comes from the samples themselves.
-        flat = x.reshape(len(x), -1)
-        at_grid = spline(flat, times, grid).reshape(len(grid), *x.shape[1:])
+        # Times that nearly repeat make slopes of mere noise: no spline goes through those.
+        read_off = spline if _apart(times) else _linear
+        at_grid = read_off(x.reshape(len(x), -1), times, grid).reshape(len(grid), *x.shape[1:])
         begun = at_grid
         if start is not x:
-            begun = spline(start.reshape(len(x), -1), times, grid).reshape(at_grid.shape)
+            begun = read_off(start.reshape(len(x), -1), times, grid).reshape(at_grid.shape)
         w = None if weights is None else np.clip(_linear(weights, times, grid), 1e-3, 1)
-        y, fastest = self._passes(at_grid, begun, w, fps, size, strength)
-        there = spline(np.concatenate([y, at_grid], axis=1).reshape(len(grid), -1), grid, times)
+        y, fastest = self._passes(at_grid, begun, w, fps, strength)
+        there = read_off(np.concatenate([y, at_grid], axis=1).reshape(len(grid), -1), grid, times)
         y, again = np.split(there.reshape(len(x), -1, x.shape[2]), 2, axis=1)
         trust = _linear(fastest.reshape(len(grid), -1), grid, times).reshape(x.shape)
         if weights is not None:
@@ -144,24 +153,24 @@ class BankNetwork:
         return refined.astype(np.float32)
 
     def _passes(
-        self, x: Values, start: Values, weights: Values | None, fps: float, size: float, strength: float
+        self, x: Values, start: Values, weights: Values | None, fps: float, strength: float
     ) -> tuple[Values, Values]:
         """Even curves (frames, keypoints, axes), refined, and the gate of their fastest band."""
-        y, logits = self._pass(start, fps, size, strength)
+        y, logits = self._pass(start, fps, strength)
         for _ in range(AGAIN):
             believed = belief(x, y, weights)
             if believed is None:
                 break
-            y, logits = self._pass(y + believed[..., None] * (x - y), fps, size, strength)
+            y, logits = self._pass(y + believed[..., None] * (x - y), fps, strength)
         fastest = 1 / (1 + np.exp(-logits[..., self.spec.present(fps) - 1]))
         there = to_frames(len(x), len(fastest)) @ fastest.reshape(len(fastest), -1)
         return y, np.broadcast_to(there.reshape(*x.shape[:2], -1), x.shape)
 
-    def _pass(self, x: Values, fps: float, size: float, strength: float) -> tuple[Values, Values]:
+    def _pass(self, x: Values, fps: float, strength: float) -> tuple[Values, Values]:
         """Refined curves, and logits of the gates."""
         body = np.ascontiguousarray(x[:, None])
         bands = bands_of(body, fps, self.spec)
-        seen = describe(bands, scale_of(body, np.array([size])), fps, self.spec)
+        seen = describe(bands, scale_of(body, np.ones(1)), fps, self.spec)
         logits = self(seen) - np.float32(FIRMNESS * math.log(strength))
         return x - noise_of(bands, logits)[:, 0], logits
 
@@ -170,7 +179,8 @@ def _chunks(times: Floats) -> Iterator[tuple[slice, Values]]:
     """Stretches of a recording and how much each counts in every frame; the same from either end."""
     frames = len(times)
     seconds = float(times[-1] - times[0]) * frames / max(frames - 1, 1)
-    count = max(1, math.ceil((seconds - OVERLAP) / (CHUNK - OVERLAP)))
+    longest = max(CHUNK, LEAST * seconds / frames)
+    count = max(1, math.ceil((seconds / longest - OVERLAP / CHUNK) / (1 - OVERLAP / CHUNK)))
     if count == 1:
         yield slice(0, frames), np.ones(frames, np.float32)
         return
@@ -197,12 +207,18 @@ def _rise(u: Floats) -> Floats:
 
 def _even(times: Floats) -> Floats:
     """Even times over the same stretch, or the very same array where they are even."""
-    steps = np.diff(times)
-    step = float(np.median(steps))
-    grid = np.linspace(times[0], times[-1], max(3, round((times[-1] - times[0]) / step) + 1))
+    step = float(np.median(np.diff(times)))
+    count = min(round((times[-1] - times[0]) / step) + 1, FINEST * len(times))
+    grid = np.linspace(times[0], times[-1], max(3, count))
     if len(grid) == len(times) and np.abs(grid - times).max() <= JITTER * step:
         return times
     return grid
+
+
+def _apart(times: Floats) -> bool:
+    """Whether no two times are far nearer to each other than they are in the mean."""
+    steps = np.diff(times)
+    return bool(steps.min() > NEARLY * steps.mean())
 
 
 def _linear(x: Values, knots: Floats, at: Floats) -> Values:
