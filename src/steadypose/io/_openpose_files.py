@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from steadypose._writing import inside
 from steadypose.errors import FormatError, SteadyposeError
 from steadypose.io._bounded import ALWAYS_ALLOWED, RATIO
 from steadypose.io._probe import HEAD, Probe
@@ -142,26 +143,58 @@ def save(archive: Archive, target: Path) -> None:
         _save_folder(archive, target)
 
 
+def own(root: Path, frame: re.Pattern[bytes]) -> list[str]:
+    """Names of the frames in a folder: JSON files that begin like one, and those that are called like these."""
+    with os.scandir(root) as entries:
+        names = [e.name for e in entries if e.name[-5:].lower() == ".json" and e.is_file()]
+    frames = set()
+    for name in names:
+        with open(root / name, "rb") as f:  # noqa: PTH123
+            if frame.match(f.read(HEAD)):
+                frames.add(name)
+    patterns = {pattern(name) for name in frames}
+    return [name for name in names if name in frames or pattern(name) in patterns]
+
+
 def _save_folder(archive: Archive, target: Path) -> None:
     target.mkdir()
-    content = {n: raw for n, raw in archive.content.items() if not n.endswith("/")}
-    names = [PurePosixPath(n.replace("\\", "/")) for n in content]
-    # A zip's one top folder becomes the target itself; a name that would lead out of it loses its folders.
-    top = {n.parts[0] for n in names} if all(len(n.parts) > 1 for n in names) else set()
-    for name, raw in zip(names, content.values(), strict=True):
-        parts = name.parts[1:] if len(top) == 1 else name.parts
-        safe = parts[-1:] if {"..", "/"} & set(parts) else parts
-        if not safe or safe[-1] in ("..", "/"):
-            continue
-        path = target.joinpath(*safe)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(raw)
+    folders = {target}
+    for name, path in _places(archive, target).items():
+        if path.parent not in folders:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folders.add(path.parent)
+        try:
+            with path.open("xb") as f:
+                f.write(archive.content[name])
+        except FileExistsError:
+            raise SteadyposeError(f"{name}: expected every file once, found another of the same name") from None
     for source, stray in _strays(archive):
-        path = target / stray
+        path = inside(target, stray)
         if source.is_dir() and not source.is_symlink():
             shutil.copytree(source, path, symlinks=True)
         else:
             shutil.copy2(source, path, follow_symlinks=False)
+
+
+def _places(archive: Archive, target: Path) -> dict[str, Path]:
+    """Where each file goes: in ``target``, with the folders of its name in the archive.
+
+    An archive's one top folder becomes the target itself; a name that would lead out of it loses its folders.
+    """
+    if archive.kind == "folder":
+        return {name: target / name for name in archive.content}
+    parts = {
+        name: PurePosixPath(name.replace("\\", "/")).parts for name in archive.content if name[-1:] != "/"
+    }
+    shared = {p[0] for p in parts.values()} if all(len(p) > 1 for p in parts.values()) else set()
+    top = 1 if len(shared) == 1 else 0
+    places = {}
+    for name, folders in parts.items():
+        try:
+            places[name] = inside(target, str(PurePosixPath(*folders[top:])))
+        except SteadyposeError:
+            places[name] = inside(target, folders[-1] if folders else "")
+    return places
 
 
 def _strays(archive: Archive) -> Iterator[tuple[Path, str]]:

@@ -164,6 +164,11 @@ def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:
     files.save(kept.archive.changed(new), target)
 
 
+def own(folder: Path) -> list[str]:
+    """Names of the frames in a folder of them, which a recording written there replaces."""
+    return files.own(folder, _HEAD)
+
+
 @dataclass(frozen=True, eq=False)
 class _People:
     """Everybody in the file: person n is ``people[entry[n]]`` of the file ``names[file[n]]``."""
