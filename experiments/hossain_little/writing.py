@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from steadypose._writing import made_folders, write_text
 
 
 def spread(values: Sequence[float], digits: int = 1) -> str:
@@ -29,10 +30,8 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 
 
 def save_text(path: Path, text: str) -> None:
     """Write a file as a whole: whoever interrupts this leaves the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with made_folders(path.parent):
+        write_text(path, text, force=True)
 
 
 def save_json(path: Path, data: Any) -> None:

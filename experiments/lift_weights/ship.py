@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import steadypose
+from steadypose._writing import write_text
 from steadypose.errors import SteadyposeError
 from steadypose.models import checkpoints
 from steadypose.models.export import export_onnx
@@ -52,7 +53,8 @@ def main(runs: Path) -> None:
         pairs = pairs_of(config, "validation")
         windows = pairs.batch(np.linspace(0, len(pairs) - 1, 512).astype(np.intp))[0]
         exported = export_onnx(lifter, weights / f"{name}.onnx", card, inputs=windows)
-        (weights / f"{name}.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+        write_text(weights / f"{name}.json", text, force=True)
         found[name] = {
             "scores": card["scores"],
             "parameters": sum(p.numel() for p in lifter.parameters()),
@@ -60,8 +62,8 @@ def main(runs: Path) -> None:
             "bytes": exported.size,
             "difference_mm": exported.difference,
         }
-    (HERE / "results.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
-    (HERE / "results.md").write_text(_table(found), "utf-8")
+    write_text(HERE / "results.json", json.dumps(found, indent=2) + "\n", force=True)
+    write_text(HERE / "results.md", _table(found), force=True)
 
 
 def _figures(predict: Any, config: TrainConfig, split: str, licence: str, noise: str) -> dict[str, float]:

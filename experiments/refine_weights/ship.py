@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import steadypose
+from steadypose._writing import write_text
 from steadypose.errors import SteadyposeError
 from steadypose.models import checkpoints
 from steadypose.models.export import export_onnx
@@ -33,9 +34,8 @@ def main(checkpoint: Path, name: str) -> None:
     )
     weights = Path(steadypose.__file__).parent / "weights"
     exported = export_onnx(model, weights / f"refine_{name}.onnx", card)
-    (weights / f"refine_{name}.json").write_text(
-        json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8"
-    )
+    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+    write_text(weights / f"refine_{name}.json", text, force=True)
     print(f"{exported.path.name}: {exported.size:,} bytes, at most {exported.difference:.2g} from torch")
 
 

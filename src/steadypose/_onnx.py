@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from steadypose._writing import will_read
 from steadypose.errors import DataError, FormatError, SteadyposeError
 
 METADATA = "steadypose"  # key of an ONNX file's metadata that holds the card, as JSON
@@ -77,6 +78,7 @@ def content(path: Path) -> bytes:
     FormatError
         If it cannot be read or is a checkpoint of training.
     """
+    will_read(path)
     try:
         data = path.read_bytes()
     except OSError as e:

@@ -152,7 +152,7 @@ def test_nothing_is_replaced_without_force(run: Run, here: Path) -> None:
             1,
             "checkpoint_8.pth.tar: expected a step",
         ),
-        (["checkpoint_8.pth.tar", "-o", "no/net.onnx"], 1, "no/net.onnx: could not be written"),
+        (["checkpoint_8.pth.tar", "-o", "no/net.onnx"], 1, "no/net.onnx: expected an existing folder"),
         (["nowhere.pth", "-o", "net.onnx"], 1, "nowhere.pth: expected a file of torch.save, found no file"),
         (["nowhere.safetensors", "-o", "net.onnx"], 1, "expected a checkpoint (.safetensors), found no file"),
         (["short.pth", "-o", "net.onnx"], 1, "short.pth: expected a network that puts out all 8 frames"),

@@ -2,8 +2,8 @@
 
 What comes out of it is complete or is not there:
 
-- It is made in a hidden folder beside the target, flushed to the disk, and takes its name in one step. A kill at
-  any instant leaves the old or the new, and the next run takes the hidden folder away.
+- It is made in a hidden folder beside the target, flushed to the disk, and takes its name in one step. A kill
+  at any instant leaves the old or the new, and the next run takes the hidden folder away.
 - Without ``force`` nothing is replaced, not even what appears while it is being made. With ``force`` a file
   keeps the mode that the old one had, and a folder keeps everything that is not replaced.
 - Nothing is written to what the call reads, to what it has written, or to what is neither file nor folder.
@@ -21,10 +21,11 @@ from pathlib import Path
 
 from steadypose._writing._call import check_untouched, has_written, one_call, will_read, will_write
 from steadypose._writing._disk import CANNOT, exchange, flush, flush_names, take_new
-from steadypose._writing._workplace import NEW, OLD, tidy, workplace
+from steadypose._writing._workplace import NEW, OLD, alone, made_folders, tidy, workplace
 from steadypose.errors import SteadyposeError
 
 __all__ = [
+    "alone",
     "check_target",
     "inside",
     "made_folders",
@@ -46,6 +47,7 @@ def writing(
     force: bool = False,
     reads: Iterable[str | os.PathLike[str]] = (),
     own: Own | None = None,
+    renew: bool = False,
 ) -> Iterator[Path]:
     """A path at which to make a file or a folder; it becomes ``target`` only if nothing goes wrong.
 
@@ -60,6 +62,8 @@ def writing(
     own
         Of a folder that may be replaced: the names in it that belong to what is written there. They are
         replaced, the others stay. Raises SteadyposeError for a folder of something else. None: no folder may.
+    renew
+        Whether this is written again and again in one call, as checkpoints are.
 
     Raises
     ------
@@ -77,7 +81,8 @@ def writing(
             else:
                 _take(made, place, target, force)
             flush_names(place.parent)
-    has_written(place)
+    if not renew:
+        has_written(place)
 
 
 def write_text(
@@ -137,24 +142,6 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def made_folders(folder: Path) -> Iterator[None]:
-    """The folder is there, with those above it; those that were made for it go again if nothing comes of it."""
-    new = []
-    for one in (folder, *folder.parents):
-        if one.exists():
-            break
-        new.append(one)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield
-    except BaseException:
-        for one in new:
-            with contextlib.suppress(OSError):  # something else came into it
-                one.rmdir()
-        raise
-
-
 def _take(made: Path, place: Path, target: Path, force: bool) -> None:
     """The name, for a file or a new folder."""
     kinds = ("folder", "file") if made.is_dir() else ("file", "folder")
@@ -176,7 +163,7 @@ def _replace_folder(made: Path, place: Path, own: Own | None, aside: Path) -> No
     """A folder in another's place: what is nobody's own moves over, by hard link where there are such."""
     assert own is not None
     old, new = set(own(place)), set(own(made))
-    there = os.listdir(place)
+    there = _names(place)
     for name in there:
         if name not in old and name not in new:
             _remove(made / name)
@@ -184,9 +171,13 @@ def _replace_folder(made: Path, place: Path, own: Own | None, aside: Path) -> No
     _keep_mode(place, made)
     flush(made)
     left = exchange(made, place, aside)
-    for name in set(os.listdir(left)).difference(there):  # what came while this was being made
+    for name in _names(left) - there:  # what came while this was being made
         with contextlib.suppress(FileExistsError):
             take_new(left / name, place / name)
+
+
+def _names(folder: Path) -> set[str]:
+    return {p.name for p in folder.iterdir()}
 
 
 def _carry(source: Path, to: Path) -> None:

@@ -6,47 +6,67 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 
 from steadypose.errors import SteadyposeError
 
 
+@dataclass(frozen=True)
+class Where:
+    """A path by where it lies and what is there, whatever it is called.
+
+    Parameters
+    ----------
+    place
+        Without links.
+    id
+        Device and number of what is there; None if nothing is.
+    """
+
+    place: Path
+    id: tuple[int, int] | None
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Where:
+        """Of what cannot be looked at (a loop of links, a name too long) the path as it is."""
+        place, id = Path(path), None
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            place = place.resolve()
+            status = place.stat()
+            id = status.st_dev, status.st_ino
+        return cls(place, id)
+
+
 class Paths:
-    """Files and folders, known by what they are and by where they lie, whatever they are called."""
+    """Files and folders."""
 
     def __init__(self, paths: Iterable[str | os.PathLike[str]] = ()) -> None:
-        self._ids: set[tuple[int, int]] = set()
+        self._ids: set[tuple[int, int] | None] = set()
         self._places: set[Path] = set()
         self._above: set[Path] = set()
         for path in paths:
-            self.add(path)
+            self.add(Where.of(path))
 
-    def add(self, path: str | os.PathLike[str]) -> None:
+    def add(self, where: Where) -> None:
         """One more."""
-        with contextlib.suppress(OSError, RuntimeError, ValueError):  # a loop of links, a name too long …
-            place = Path(path).resolve()
-            self._places.add(place)
-            self._above.update(place.parents)
-            self._ids.add(_id(place))
+        self._places.add(where.place)
+        self._above.update(where.place.parents)
+        if where.id is not None:
+            self._ids.add(where.id)
 
-    def same(self, path: Path) -> bool:
-        """Whether the path is one of them."""
-        with contextlib.suppress(OSError, RuntimeError, ValueError):
-            if path.resolve() in self._places:
-                return True
-            return _id(path) in self._ids
-        return False
+    def same(self, where: Where) -> bool:
+        """Whether a path is one of them."""
+        return where.place in self._places or where.id in self._ids
 
-    def touched_by(self, target: Path) -> str | None:
+    def touched_by(self, target: Where) -> str | None:
         """What writing ``target`` would do to one of them; None if nothing."""
         if self.same(target):
             return "is the file that was read"
-        with contextlib.suppress(OSError, RuntimeError, ValueError):
-            place = target.resolve()
-            if place in self._above and target.exists():
-                return "holds the file that was read"
-            if any(p in self._places and p.is_dir() for p in place.parents):
-                return "lies in the folder that was read"
+        if target.place in self._above and target.id is not None:
+            return "holds the file that was read"
+        if any(p in self._places and p.is_dir() for p in target.place.parents):
+            return "lies in the folder that was read"
         return None
 
 
@@ -73,7 +93,7 @@ def will_read(*paths: str | os.PathLike[str]) -> None:
     call = _current.get()
     if call is not None:
         for path in paths:
-            call.reads.add(path)
+            call.reads.add(Where.of(path))
 
 
 def will_write(*paths: Path) -> None:
@@ -86,13 +106,13 @@ def will_write(*paths: Path) -> None:
     """
     call = _current.get() or _Call()
     for path in paths:
-        check_untouched(path)
-        if call.planned.same(path):
-            raise SteadyposeError(f"{path}: expected another name for every output, found one for two")
-        call.planned.add(path)
+        where = check_untouched(path)
+        if call.planned.same(where):
+            raise _twice(path)
+        call.planned.add(where)
 
 
-def check_untouched(target: Path, reads: Iterable[str | os.PathLike[str]] = ()) -> None:
+def check_untouched(target: Path, reads: Iterable[str | os.PathLike[str]] = ()) -> Where:
     """Refuse a target that touches ``reads``, or what this call reads, or has written already.
 
     Raises
@@ -101,20 +121,21 @@ def check_untouched(target: Path, reads: Iterable[str | os.PathLike[str]] = ()) 
         Saying what writing there would do.
     """
     call = _current.get() or _Call()
-    touched = Paths(reads).touched_by(target) or call.reads.touched_by(target)
+    where = Where.of(target)
+    touched = Paths(reads).touched_by(where) or call.reads.touched_by(where)
     if touched is not None:
         raise SteadyposeError(f"{target}: {touched}; steadypose never touches its input")
-    if call.written.same(target):
-        raise SteadyposeError(f"{target}: expected another name for every output, found one for two")
+    if call.written.same(where):
+        raise _twice(target)
+    return where
 
 
 def has_written(target: Path) -> None:
     """Nothing else in this call is written there."""
     call = _current.get()
     if call is not None:
-        call.written.add(target)
+        call.written.add(Where.of(target))
 
 
-def _id(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_dev, status.st_ino
+def _twice(path: Path) -> SteadyposeError:
+    return SteadyposeError(f"{path}: expected a name of its own for every output, found it given twice")

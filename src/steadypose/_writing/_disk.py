@@ -61,8 +61,8 @@ def exchange(made: Path, name: Path, aside: Path) -> Path:
     if _rename(made, name, _EXCHANGE):
         return made
     warnings.warn(
-        f"{name}: this file system cannot exchange folders in one step: a kill now would leave the old one in "
-        f"{aside.parent}, and the next run puts it back",
+        f"{name}: this file system cannot exchange folders in one step: a kill now would leave the old one "
+        f"in {aside.parent}, and the next run puts it back",
         RuntimeWarning,
         stacklevel=2,
     )
@@ -115,7 +115,7 @@ def _flush_one(path: Path) -> None:
 
 
 def _flush_file_system(path: Path) -> bool:
-    """Whether the system could do it in one go: of thousands of files each takes its own wait for the disk."""
+    """Whether the system could do it in one go; thousands of files would each wait for the disk."""
     flush_all = _function("syncfs")
     if flush_all is None:
         return False

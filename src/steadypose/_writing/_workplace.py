@@ -14,6 +14,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from steadypose.errors import SteadyposeError
+
 try:
     import fcntl
 except ImportError:  # Windows: leftovers stay
@@ -40,6 +42,47 @@ def workplace(folder: Path) -> Iterator[Path]:
             os.close(lock)
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """The folder is this process's, or call's, alone; where the system has no locks, this is not checked.
+
+    Raises
+    ------
+    SteadyposeError
+        If another one has it.
+    """
+    with made_folders(folder):
+        try:
+            lock = _lock(folder, wait=False)
+        except BlockingIOError:
+            raise SteadyposeError(
+                f"{folder}: expected a free folder, found another run at work in it"
+            ) from None
+        try:
+            yield
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+
+@contextlib.contextmanager
+def made_folders(folder: Path) -> Iterator[None]:
+    """The folder is there, with those above it; what was made for it goes again if nothing comes of it."""
+    new = []
+    for one in (folder, *folder.parents):
+        if one.exists():
+            break
+        new.append(one)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for one in new:
+            with contextlib.suppress(OSError):  # something else came into it
+                one.rmdir()
+        raise
+
+
 def tidy(folder: Path) -> None:
     """Take away what killed processes have left in a folder, once a process; what is locked stays."""
     if folder in _tidied:
@@ -51,10 +94,11 @@ def tidy(folder: Path) -> None:
     except OSError:  # a folder that may be written to but not looked into
         return
     for name in left:
-        lock = _lock(folder / name, wait=False)
-        if lock is not None:
-            _clear(folder / name)
-            os.close(lock)
+        with contextlib.suppress(OSError):  # another process is at work in it, or it is somebody else's
+            lock = _lock(folder / name, wait=False)
+            if lock is not None:
+                _clear(folder / name)
+                os.close(lock)
 
 
 def _locked(folder: Path) -> tuple[Path, int | None]:
@@ -72,11 +116,15 @@ def _locked(folder: Path) -> tuple[Path, int | None]:
 
 
 def _lock(place: Path, *, wait: bool) -> int | None:
+    """A lock on a folder; None where there are no locks; BlockingIOError if another one has it."""
     if fcntl is None:
         return None
     handle = os.open(place, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        os.close(handle)
+        raise
     except OSError:
         os.close(handle)
         return None

@@ -16,6 +16,7 @@ from typing import NoReturn
 from cyclopts import App, CycloptsError
 
 from steadypose._version import __version__
+from steadypose._writing import one_call
 from steadypose.cli._words import STDIO, UsageError, complain
 from steadypose.errors import SteadyposeError
 
@@ -60,12 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminate)  # so that what is half written is cleaned up
     tokens = [STDIO if token == "-" else token for token in (sys.argv[1:] if argv is None else argv)]
     try:
-        status = app(
-            tokens,
-            exit_on_error=False,
-            print_error=False,
-            result_action="return_value",
-        )
+        with one_call():
+            status = app(
+                tokens,
+                exit_on_error=False,
+                print_error=False,
+                result_action="return_value",
+            )
         sys.stdout.flush()
     except (CycloptsError, UsageError) as e:
         complain(f"{' '.join(str(e).split())} (--help explains)")

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 import steadypose
+from steadypose._writing import made_folders, write_text
 from steadypose.cli._words import print_json, say
 from steadypose.errors import FormatError, SteadyposeError
 from steadypose.metrics import Evaluation
@@ -94,9 +95,9 @@ def measure(
     }
     page = _page(whole)
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        (output / "results.json").write_text(json_.dumps(whole, indent=1) + "\n", encoding="utf-8")
-        (output / "results.md").write_text(page, encoding="utf-8")
+        with made_folders(output):
+            write_text(output / "results.json", json_.dumps(whole, indent=1) + "\n", force=True)
+            write_text(output / "results.md", page, force=True)
     if json:
         print_json(whole)
     else:

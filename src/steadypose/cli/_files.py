@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import glob
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from steadypose.cli._words import STDIO, UsageError
+from steadypose._writing import made_folders, tidy, will_read, will_write
+from steadypose.cli._words import STDIO, UsageError, say
 from steadypose.errors import FormatError
 
 if TYPE_CHECKING:
@@ -116,6 +119,7 @@ def plan(
     """
     if output == STDIO:
         return [Job(s, None) for s in sources]
+    sources = [s if s.name not in ("", "..") else s.resolve() for s in sources]  # "." has no name
     if output is None:
         return [Job(s, s.with_name(_name(s, suffix, mark))) for s in sources]
     folder = Path(output)
@@ -125,12 +129,45 @@ def plan(
     for s in sources:
         same = s.parent.resolve() == folder.resolve()
         jobs.append(Job(s, folder / _name(s, suffix, mark if same else ""), make_folder=True))
-    targets = [j.target for j in jobs]
-    twice = next((t for t in targets if targets.count(t) > 1), None)
+    count = Counter(j.target for j in jobs)
+    twice = next((target for target, n in count.items() if n > 1), None)
     if twice is not None:
         both = " and ".join(str(j.source) for j in jobs if j.target == twice)
         raise UsageError(f"{both} would both be written to {twice}")
     return jobs
+
+
+def announce(jobs: Sequence[Job], page: Path | None = None, reads: Iterable[str | Path | None] = ()) -> None:
+    """Refuse, before any work, that one of the results touches an input or another result.
+
+    Parameters
+    ----------
+    page
+        A result besides.
+    reads
+        What is read besides, where it is a file.
+    """
+    will_read(*(j.source for j in jobs), *(p for p in reads if p is not None and Path(p).exists()))
+    will_write(*(t for t in (*(j.target for j in jobs), page) if t is not None))
+
+
+def left_to_do(jobs: list[Job], page: Path | None = None, *, force: bool, quiet: bool) -> list[Job]:
+    """The jobs whose results are not there yet: of a run that was killed, the rest (``--skip-existing``).
+
+    A result that is there is complete. What the killed run has left half done is taken away.
+    """
+    if force:
+        raise UsageError("--force and --skip-existing contradict each other")
+    for folder in {j.target.parent.resolve() for j in jobs if j.target is not None}:
+        tidy(folder)
+    left = [j for j in jobs if not (_is_there(j.target) and (page is None or _is_there(page)))]
+    if len(left) < len(jobs):
+        say(f"{len(jobs) - len(left)} of {len(jobs)} are there already: skipped", quiet=quiet)
+    return left
+
+
+def _is_there(target: Path | None) -> bool:
+    return target is not None and target.exists()
 
 
 def _name(source: Path, suffix: str | None, mark: str) -> str:
@@ -139,12 +176,19 @@ def _name(source: Path, suffix: str | None, mark: str) -> str:
     return f"{stem}{mark}{own if suffix is None else suffix}"
 
 
-def write_out(streams: Mapping[str, Motion], target: Path | None, format: str | None, force: bool) -> None:
+def write_out(
+    streams: Mapping[str, Motion],
+    target: Path | None,
+    format: str | None,
+    force: bool,
+    make_folder: bool = False,
+) -> None:
     """Write sequences to a file; or to stdout, where the format is one file."""
     from steadypose.io import formats, write
 
     if target is not None:
-        write(streams, target, format=format, force=force)
+        with made_folders(target.parent) if make_folder else nullcontext():
+            write(streams, target, format=format, force=force)
         return
     source = next(iter(streams.values())).source
     chosen = format or (source.format if source is not None else "plain")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
+from steadypose._writing import will_read
 from steadypose.cli._words import STDIO, UsageError
 from steadypose.errors import SteadyposeError
 
@@ -74,6 +75,7 @@ def unit_names() -> list[str]:
 FormatName = Annotated[str | None, Parameter(validator=known("format", format_names))]
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 Force = Annotated[Flag, Parameter(name=["--force", "-f"], group=OUTPUT)]
+SkipExisting = Annotated[Flag, Parameter(group=OUTPUT)]
 Quiet = Annotated[Flag, Parameter(name=["--quiet", "-q"], group=OUTPUT)]
 Json = Annotated[Flag, Parameter(group=OUTPUT)]
 LayoutName = Annotated[str | None, Parameter(validator=known("keypoint layout", layout_names))]
@@ -132,6 +134,7 @@ def _columns(text: str) -> dict[str, Any]:
     if "=" in text:
         pairs = (pair.partition("=") for pair in text.split(","))
         return {key.strip(): value.strip() for key, _, value in pairs}
+    will_read(text)
     try:
         return tomllib.loads(Path(text).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:

@@ -36,6 +36,8 @@ class Work:
         The report; None: none.
     force
         Whether results replace what is there.
+    skip_existing
+        Whether a result that is there is left, and only the others are made.
     """
 
     settings: Mapping[str, Any]
@@ -47,14 +49,14 @@ class Work:
     to: str | None = None
     page: Path | None = None
     force: bool = False
+    skip_existing: bool = False
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Refine one file and return what was done."""
         for path in (job.target, self.page):
-            if path is not None and path.exists() and not self.force:  # before the work, not after it
+            if path is not None and path.exists() and not (self.force or self.skip_existing):
+                # before the work, not after it
                 raise SteadyposeError(f"{path}: exists already (--force replaces it)")
-        if job.target is not None and job.make_folder:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
         before: dict[str, Any] = self.reading.read(job.source, self.stream)
         chosen = [self.stream] if self.stream is not None else list(before)
         settings, truth, tuned = dict(self.settings), None, {}
@@ -65,8 +67,9 @@ class Work:
             tuned = {"tuned": dict(found.params), "tuning": str(found).splitlines()}
         after = {name: refine(m, **settings) if name in chosen else m for name, m in before.items()}
         kept = None if job.named else before[chosen[0]].source.format
-        write_out(after, job.target, self.to or kept, self.force)
-        if self.page is not None:
+        if not self._is_done(job.target):
+            write_out(after, job.target, self.to or kept, self.force, job.make_folder)
+        if self.page is not None and not self._is_done(self.page):
             from steadypose.report import report_streams
 
             pairs = {
@@ -79,6 +82,9 @@ class Work:
             **tuned,
             "streams": {name: _change(before[name], after[name]) for name in chosen},
         }
+
+    def _is_done(self, target: Path | None) -> bool:
+        return self.skip_existing and target is not None and target.exists()
 
     def _tune(self, motion: Motion, truth: Motion) -> Tuning:
         fixed = dict(self.settings)

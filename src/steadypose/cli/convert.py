@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from steadypose.cli import _options as o
-from steadypose.cli._files import Job, write_out
+from steadypose.cli._files import Job, announce, left_to_do, write_out
 from steadypose.cli._words import STDIO, file_label, say
 
 app = App(
@@ -35,6 +35,7 @@ def convert(
     remap: Annotated[o.LayoutName, Parameter(group=o.OUTPUT)] = None,
     stream: str | None = None,
     force: o.Force = False,
+    skip_existing: o.SkipExisting = False,
     quiet: o.Quiet = False,
     reading: o.Reading | None = None,
 ) -> None:
@@ -56,6 +57,8 @@ def convert(
         Only this person, by name; may be repeated.
     force
         Replace what is there already.
+    skip_existing
+        Do nothing where the new file is there already.
     quiet
         Say nothing unless something is wrong.
     """
@@ -63,6 +66,11 @@ def convert(
     from steadypose.sequence import PoseSequence
 
     with o.file_or_stdin(path) as file:
+        target = None if output == STDIO else Path(output)
+        job = Job(file, target, label=file_label(path))
+        announce([job])
+        if skip_existing and not left_to_do([job], force=force, quiet=quiet):
+            return
         streams = (reading or o.Reading()).read(file, stream)
         if stream is not None:
             streams = {stream: streams[stream]}
@@ -73,6 +81,5 @@ def convert(
                 )
             some = motion.select(persons=person) if person else motion
             streams[name] = some.remap(remap) if remap is not None else some
-        target = None if output == STDIO else Path(output)
         write_out(streams, target, to, force)
-    say(str(Job(file, target, label=file_label(path))), quiet=quiet)
+    say(str(job), quiet=quiet)

@@ -43,19 +43,22 @@ def demo(
         Replace what an earlier demo left there.
     """
     from steadypose import metrics
+    from steadypose._writing import check_target, made_folders
     from steadypose.io import read, write
     from steadypose.refine import refine
     from steadypose.report import report, table
     from steadypose.sequence import PoseSequence
 
-    output.mkdir(parents=True, exist_ok=True)
     name = "balancing_openpose"
-    with as_file(files("steadypose.demo") / f"{name}.zip") as source:
+    steady, page = output / f"{name}.steady.zip", output / "report.html"
+    with made_folders(output), as_file(files("steadypose.demo") / f"{name}.zip") as source:
+        for path in (steady, page):  # before the work, not after it
+            check_target(path, force=force)
         before = read(source, fps=FPS, skeleton=LAYOUT)
         assert isinstance(before, PoseSequence)
         after = refine(before)
-        steady = write(after, output / f"{name}.steady.zip", force=force)
-        page = report(before, after, None, output / "report.html", title="steadypose demo", force=force)
+        write(after, steady, force=force)
+        report(before, after, None, page, title="steadypose demo", force=force)
     frames, persons, keypoints, _ = before.shape
     say(f"OpenPose recording: {frames} frames at {FPS:g} fps, {persons} persons, {keypoints} keypoints")
     for note in after.history:

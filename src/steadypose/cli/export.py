@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 from cyclopts import App, Group, Parameter
 from cyclopts.validators import Number
 
+from steadypose._writing import check_target, will_read
 from steadypose.cli import _options as o
 from steadypose.cli._words import UsageError, print_json, say
 from steadypose.errors import SteadyposeError
@@ -98,8 +99,8 @@ def export(
     """
     if output.suffix != ".onnx":
         raise UsageError(f"expected --output with a name that ends in .onnx, found {str(output)!r}")
-    if output.exists() and not force:
-        raise SteadyposeError(f"{output}: exists already (--force replaces it)")
+    will_read(checkpoint)
+    check_target(output, force=force)
     given = {"rate": rate, "normalisation": normalisation, "step": step, "taper": taper}
     said = {name: value for name, value in given.items() if value is not None}
 
@@ -115,7 +116,7 @@ def export(
         command = ["steadypose", "export", checkpoint.name, "-o", output.name]
         command += [word for name, value in said.items() for word in (f"--{name}", str(value))]
         card = _card(checkpoint, shlex.join(command))
-    done = models.export_onnx(model, output, card, half=half)
+    done = models.export_onnx(model, output, card, half=half, force=force)
     facts = {
         "checkpoint": str(checkpoint),
         "output": str(output),

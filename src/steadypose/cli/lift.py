@@ -11,7 +11,7 @@ from cyclopts import App, Group, Parameter
 from cyclopts.validators import Number
 
 from steadypose.cli import _options as o
-from steadypose.cli._files import LIFTED, Job, expand, plan, write_out
+from steadypose.cli._files import LIFTED, Job, announce, expand, left_to_do, plan, write_out
 from steadypose.cli._words import STDIO, UsageError, complain, print_json, progress, say
 from steadypose.errors import DataError, SteadyposeError
 
@@ -41,6 +41,7 @@ def lift(
     output: Annotated[str | None, Parameter(name=["--output", "-o"], group=o.OUTPUT)] = None,
     to: Annotated[o.FormatName, Parameter(group=o.OUTPUT)] = None,
     force: o.Force = False,
+    skip_existing: o.SkipExisting = False,
     dry_run: Annotated[o.Flag, Parameter(group=o.OUTPUT)] = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
@@ -67,6 +68,8 @@ def lift(
         Write this format. Default: what the suffix of --output means, or plain.
     force
         Replace what is there already.
+    skip_existing
+        Leave what is there already, and do only the rest: to go on after an interruption.
     dry_run
         Only say what would be written where.
     json
@@ -105,7 +108,7 @@ def lift(
     if not dry_run:  # before any file is read
         settings["weights"] = Network(weights)
         settings["camera"] = None if camera is None else read_camera(camera, camera_name)
-    work = _Work(settings, reading or o.Reading(), stream, to, force)
+    work = _Work(settings, reading or o.Reading(), stream, to, force, skip_existing)
     if STDIO in inputs:
         if len(inputs) > 1:
             raise UsageError("stdin (-) cannot be mixed with other inputs")
@@ -118,10 +121,7 @@ def lift(
     if len(sources) > 1 and output == STDIO:
         raise UsageError(f"-o - goes with one input, found {len(sources)}")
     jobs = plan(sources, output, _suffix(to), LIFTED)
-    if dry_run:
-        print("\n".join(map(str, jobs)))
-        return 0
-    return _run(jobs, work, json, quiet)
+    return _run(jobs, work, json, quiet, dry_run)
 
 
 def _suffix(to: str | None) -> str:
@@ -153,6 +153,8 @@ class _Work:
         Format of the result; None: what the target's suffix means.
     force
         Whether results replace what is there.
+    skip_existing
+        Whether a result that is there is left.
     """
 
     settings: Mapping[str, Any]
@@ -160,25 +162,20 @@ class _Work:
     stream: str | None = None
     to: str | None = None
     force: bool = False
+    skip_existing: bool = False
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Lift one file and return what was done."""
-        from steadypose.io import touches
         from steadypose.lift import lift
 
-        if job.target is not None:  # before the work, not after it
-            if (how := touches(str(job.source), job.target)) is not None:
-                raise SteadyposeError(f"{job.target}: {how}; steadypose never touches its input")
-            if job.target.exists() and not self.force:
-                raise SteadyposeError(f"{job.target}: exists already (--force replaces it)")
-            if job.make_folder:
-                job.target.parent.mkdir(parents=True, exist_ok=True)
+        if job.target is not None and job.target.exists() and not self.force:  # before the work, not after it
+            raise SteadyposeError(f"{job.target}: exists already (--force replaces it)")
         flat = self._flat(job)
         try:
             lifted = {name: lift(seq, **self.settings) for name, seq in flat.items()}
         except DataError as e:
             raise SteadyposeError(f"{job.label or job.source}: {e}") from None
-        write_out(lifted, job.target, self.to, self.force)
+        write_out(lifted, job.target, self.to, self.force, job.make_folder)
         return {
             "input": job.label or str(job.source),
             "output": None if job.target is None else str(job.target),
@@ -232,9 +229,15 @@ def _summary(done: Mapping[str, Any]) -> str:
     return "; ".join([line, *warnings])
 
 
-def _run(jobs: list[Job], work: _Work, json: bool, quiet: bool) -> int:
+def _run(jobs: list[Job], work: _Work, json: bool, quiet: bool, dry_run: bool = False) -> int:
     """Do all the work; a file that fails does not keep the others from being done."""
-    if json and jobs[0].target is None:
+    announce(jobs)
+    if work.skip_existing:
+        jobs = left_to_do(jobs, force=work.force, quiet=quiet)
+    if dry_run:
+        print("".join(f"{job}\n" for job in jobs), end="")
+        return 0
+    if json and jobs and jobs[0].target is None:
         raise UsageError("--json and the lifted file cannot both go to stdout")
     done, failed = [], 0
     for job in progress(jobs, [j.source.name for j in jobs], quiet=quiet):

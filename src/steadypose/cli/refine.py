@@ -9,7 +9,7 @@ from cyclopts import App, Group, Parameter
 from cyclopts.validators import Number
 
 from steadypose.cli import _options as o
-from steadypose.cli._files import Job, expand, plan
+from steadypose.cli._files import Job, announce, expand, left_to_do, plan
 from steadypose.cli._methods import METHODS_HELP, Parameters, given
 from steadypose.cli._refining import Work, summary
 from steadypose.cli._words import STDIO, UsageError, complain, print_json, progress, say
@@ -46,6 +46,7 @@ def refine(
     to: Annotated[o.FormatName, Parameter(group=o.OUTPUT)] = None,
     report: Annotated[Path | None, Parameter(group=o.OUTPUT)] = None,
     force: o.Force = False,
+    skip_existing: o.SkipExisting = False,
     dry_run: Annotated[o.Flag, Parameter(group=o.OUTPUT)] = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
@@ -87,6 +88,8 @@ def refine(
         Also write an HTML page: before and after.
     force
         Replace what is there already.
+    skip_existing
+        Leave what is there already, and do only the rest: to go on after an interruption.
     dry_run
         Only say what would be written where.
     json
@@ -133,7 +136,18 @@ def refine(
         raise UsageError("--objective and --target-accel belong to --tune")
     if not dry_run and tune is None:
         make_refiner(**settings)  # what is wrong with the method is said before any file is read
-    work = Work(settings, reading or o.Reading(), stream, tune, objective, target_accel, to, report, force)
+    work = Work(
+        settings,
+        reading or o.Reading(),
+        stream,
+        tune,
+        objective,
+        target_accel,
+        to,
+        report,
+        force,
+        skip_existing,
+    )
     if STDIO in inputs:
         if len(inputs) > 1:
             raise UsageError("stdin (-) cannot be mixed with other inputs")
@@ -147,15 +161,18 @@ def refine(
         if len(sources) > 1 and is_given:
             raise UsageError(f"{flag} goes with one input, found {len(sources)}")
     jobs = plan(sources, output, None if to is None else formats()[to].suffix)
-    if dry_run:
-        print("\n".join(map(str, jobs)))
-        return 0
-    return _run(jobs, work, json, quiet)
+    return _run(jobs, work, json, quiet, dry_run)
 
 
-def _run(jobs: list[Job], work: Work, json: bool, quiet: bool) -> int:
+def _run(jobs: list[Job], work: Work, json: bool, quiet: bool, dry_run: bool = False) -> int:
     """Do all the work; a file that fails does not keep the others from being done."""
-    if json and jobs[0].target is None:
+    announce(jobs, work.page, (work.truth, work.settings.get("weights")))
+    if work.skip_existing:
+        jobs = left_to_do(jobs, work.page, force=work.force, quiet=quiet)
+    if dry_run:
+        print("".join(f"{job}\n" for job in jobs), end="")
+        return 0
+    if json and jobs and jobs[0].target is None:
         raise UsageError("--json and the refined file cannot both go to stdout")
     done, failed = [], 0
     for job in progress(jobs, [j.source.name for j in jobs], quiet=quiet):

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from steadypose._writing import check_target, will_read
 from steadypose.cli._options import OUTPUT, Force, Quiet, Reading
 from steadypose.cli._words import say
 
@@ -60,6 +61,8 @@ def report(
     from steadypose.errors import DataError
     from steadypose.report import report_streams
 
+    will_read(*(path for path in (before, after, truth) if path is not None))
+    check_target(output, force=force)
     reading = reading or Reading()
     old, new = reading.read(before, stream), reading.read(after, stream)
     right = {} if truth is None else Reading(fps=reading.fps).read(truth)

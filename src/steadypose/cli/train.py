@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
+from steadypose._writing import inside, will_read
 from steadypose.cli import _options as o
 from steadypose.cli._words import say
 from steadypose.errors import SteadyposeError
@@ -80,9 +81,10 @@ def train(
 
     changes = [*set_, *([] if data is None else [f"data.root={str(data)!r}"])]
     whole = load(config, changes)
-    folder = output or Path("runs") / whole.name
+    folder = inside(Path("runs"), whole.name) if output is None else output
+    will_read(config)
     words = ["steadypose", "train", config.name, *(w for change in set_ for w in ("--set", change))]
-    if resume and not (folder / "last.ckpt").exists():
+    if resume and not (folder / "config.json").exists():
         raise SteadyposeError(f"{folder}: expected a training to go on with, found none")
     how: dict[str, Any] = {
         "resume": resume,

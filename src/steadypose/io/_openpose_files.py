@@ -144,7 +144,7 @@ def save(archive: Archive, target: Path) -> None:
 
 
 def own(root: Path, frame: re.Pattern[bytes]) -> list[str]:
-    """Names of the frames in a folder: JSON files that begin like one, and those that are called like these."""
+    """Names of the frames in a folder: JSON files that begin like one, and those called like these."""
     with os.scandir(root) as entries:
         names = [e.name for e in entries if e.name[-5:].lower() == ".json" and e.is_file()]
     frames = set()
@@ -167,7 +167,9 @@ def _save_folder(archive: Archive, target: Path) -> None:
             with path.open("xb") as f:
                 f.write(archive.content[name])
         except FileExistsError:
-            raise SteadyposeError(f"{name}: expected every file once, found another of the same name") from None
+            raise SteadyposeError(
+                f"{name}: expected every file once, found another of the same name"
+            ) from None
     for source, stray in _strays(archive):
         path = inside(target, stray)
         if source.is_dir() and not source.is_symlink():

@@ -70,7 +70,7 @@ class Table:
         return FormatError(self.path, self.place(row, column), expected, what)
 
     def cells(self, columns: Sequence[int] | npt.NDArray[np.integer], row: int | None = None) -> list[bytes]:
-        """Content of cells, row by row, without quotes and surrounding blanks."""
+        """Content of cells, row by row, without quotes, surrounding blanks and the apostrophe before a formula."""
         which = slice(None) if row is None else slice(row, row + 1)
         starts, ends = (a[which][:, columns].ravel() for a in (self.start, self.end))
         found = _gather(self.data, starts, ends)
@@ -78,6 +78,8 @@ class Table:
             found = [c.strip() for c in found]
         if b'"' in self.data:
             found = [c[1:-1].replace(b'""', b'"') if c[:1] == b'"' else c for c in found]
+        if b"'" in self.data:
+            found = [c[1:] if c[:1] == b"'" and _runs(c.decode(errors="replace")) else c for c in found]
         return found
 
     def texts(self, column: int) -> list[str]:
@@ -316,7 +318,23 @@ def codes(labels: Sequence[str]) -> tuple[list[str], Ints]:
     return list(order), np.fromiter((order[c] for c in labels), np.int64, len(labels))
 
 
+def _runs(text: str) -> bool:
+    """Whether a spreadsheet would run a cell of text, apostrophes before it aside."""
+    inner = text.lstrip("'")
+    if not inner.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return False
+    try:
+        float(inner)
+    except ValueError:
+        return True
+    return False
+
+
 def quote(text: str, delimiter: str = ",") -> str:
-    """A cell as it stands in a file."""
+    """A cell of text as it stands in a file; an apostrophe keeps a spreadsheet from running it as a formula.
+
+    What reads cells takes it away again (:meth:`Table.cells`). Numbers stay numbers, also -1.5 and +1.5.
+    """
+    text = f"'{text}" if _runs(text) else text
     special = any(c in text for c in (delimiter, '"', "\n", "\r"))
     return '"' + text.replace('"', '""') + '"' if special else text

@@ -1,4 +1,4 @@
-"""Writing every format: what goes back into a copy of its file, what becomes a new one, and whether it is there."""
+"""Writing every format: into a copy of the file that was read, or a new one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from steadypose._writing import writing
 from steadypose.errors import DataError, FormatError, SteadyposeError
@@ -130,5 +129,3 @@ def _format_for(streams: Mapping[str, Motion], target: Path) -> Format:
             f"{target}: expected a format for {kind} data (--format), found the suffix {suffix!r}"
         )
     return FORMATS[name]
-
-

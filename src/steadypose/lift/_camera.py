@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._writing import will_read
 from steadypose.errors import DataError, FormatError
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -213,6 +214,7 @@ def read_camera(path: str | Path, name: str | None = None) -> Intrinsics:
         If the file is no calibration, or has no camera of that name; the message lists those it has.
     """
     where = Path(path)
+    will_read(where)
     try:
         content = tomllib.loads(where.read_text(encoding="utf-8"))
     except OSError as e:

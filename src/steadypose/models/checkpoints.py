@@ -6,8 +6,7 @@ The file is complete in itself; loading does not look at the JSON beside it. Not
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -18,7 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from steadypose._version import __version__
-from steadypose.errors import DataError, FormatError, SteadyposeError
+from steadypose._writing import will_read, write_text, writing
+from steadypose.errors import DataError, FormatError
 from steadypose.lift._spec import METADATA, LiftSpec
 from steadypose.models.fcn import FCNConfig
 from steadypose.models.gatenet import GatedBank, GateNet, GateNetConfig
@@ -97,8 +97,9 @@ def save(path: str | Path, model: Model, card: Mapping[str, Any]) -> Path:
     whole = complete_card(model, card)
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     text = json.dumps(whole, indent=1)
-    write_atomically(path, lambda to: save_file(tensors, to, metadata={METADATA: text}))
-    write_atomically(path.with_suffix(".json"), lambda to: to.write_text(text + "\n", encoding="utf-8"))
+    with writing(path, force=True) as made:
+        save_file(tensors, made, metadata={METADATA: text})
+    write_text(path.with_suffix(".json"), text + "\n", force=True)
     return path
 
 
@@ -122,6 +123,7 @@ def load(path: str | Path, kind: type[Any] | None = None) -> tuple[Any, dict[str
         If the file is not there, is none of steadypose's, is damaged, or is of another kind.
     """
     path = Path(path)
+    will_read(path)
     if not path.is_file():
         raise FormatError(path, "", "a checkpoint (.safetensors)", "a folder" if path.is_dir() else "no file")
     try:
@@ -143,21 +145,6 @@ def load(path: str | Path, kind: type[Any] | None = None) -> tuple[Any, dict[str
     check_tensors(path, model.state_dict(), tensors)
     model.load_state_dict(tensors, assign=True)
     return model.eval(), card
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a file beside ``path`` and put it in place in one step, or leave all as it was."""
-    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}{path.suffix}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    except Exception as e:
-        if isinstance(e, SteadyposeError):
-            raise
-        reason = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
-        raise SteadyposeError(f"{path}: could not be written: {' '.join(reason.split())}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:

@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from steadypose._writing import writing
 from steadypose.errors import DataError, MissingExtraError, SteadyposeError
 from steadypose.lift import _spec as lifting
-from steadypose.models.checkpoints import Model, complete_card, write_atomically
+from steadypose.models.checkpoints import Model, complete_card
 from steadypose.models.gatenet import GatedBank
 from steadypose.models.lifter import Lifter
 from steadypose.models.refiner import RefinerNet
@@ -76,6 +77,7 @@ def export_onnx(
     half: bool = False,
     inputs: npt.ArrayLike | None = None,
     context: npt.ArrayLike | None = None,
+    force: bool = True,
 ) -> Exported:
     """Write a lifter or a refiner as ONNX, for :func:`steadypose.lift` or ``refine``, and any other runtime.
 
@@ -89,7 +91,7 @@ def export_onnx(
     model
         The network; it is left as it is.
     path
-        The file to write (``.onnx``); an older one is replaced.
+        The file to write (``.onnx``).
     card
         As for :func:`steadypose.models.checkpoints.save`; goes into the metadata as JSON.
     half
@@ -101,6 +103,8 @@ def export_onnx(
         random ones. ``cost`` means more with real ones.
     context
         For a refiner that has one: (windows, numbers), or (windows, channels, numbers). None: random ones.
+    force
+        Whether an older file is replaced.
 
     Raises
     ------
@@ -144,7 +148,8 @@ def export_onnx(
         _halve(exported)
         moved = _run(exported, x) - found
         cost = float((np.linalg.norm(moved, axis=-1) if isinstance(model, Lifter) else np.abs(moved)).mean())
-    write_atomically(path, lambda to: onnx.save(exported, to))
+    with writing(path, force=force) as made:
+        onnx.save(exported, made)
     return Exported(path, path.stat().st_size, float(difference.max()), cost)
 
 

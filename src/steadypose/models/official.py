@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steadypose._writing import will_read
 from steadypose.errors import DataError, FormatError
 from steadypose.models.checkpoints import check_tensors
 from steadypose.models.smoothnet import SmoothNet, SmoothNetConfig
@@ -72,6 +73,7 @@ SCALARS = (
 
 
 def _content(path: Path) -> Any:
+    will_read(path)
     if not path.is_file():
         raise FormatError(path, "", "a file of torch.save", "a folder" if path.is_dir() else "no file")
     nothing: Any = [(_Nothing, name) for name in SCALARS]

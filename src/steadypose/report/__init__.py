@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from steadypose import metrics
-from steadypose.errors import DataError, SteadyposeError
+from steadypose._writing import check_target, write_text
+from steadypose.errors import DataError
 from steadypose.report._stream import Stream
 from steadypose.report.html import Scores, page
 from steadypose.sequence import Motion
@@ -90,39 +89,13 @@ def report_streams(
         raise DataError("expected at least one sequence to report, found none")
     made = [Stream(name, *motions) for name, motions in streams.items()]
     target = Path(path)
-    _check_target(target, [m for s in made for m in (s.before, s.after, s.truth) if m is not None], force)
+    reads = [m.source.path for s in made for m in (s.before, s.after, s.truth) if m is not None and m.source]
+    check_target(target, force=force, reads=reads)  # before anything is computed
     results = [_scores(s, (scores or {}).get(s.name)) for s in made]
-    _save(page(made, results, title or _title(made[0]), command), target)
+    text = page(made, results, title or _title(made[0]), command)
+    # a file name that is no valid text must not keep the page from being written
+    write_text(target, text, force=force, reads=reads, errors="replace")
     return target
-
-
-def _check_target(target: Path, motions: Sequence[Motion], force: bool) -> None:
-    """Before anything is computed: that the page may be written there."""
-    for m in motions:
-        with contextlib.suppress(OSError):
-            if m.source is not None and target.samefile(m.source.path):
-                raise SteadyposeError(
-                    f"{target}: is a file that was read; steadypose never touches its input"
-                )
-    if target.exists() and not force:
-        raise SteadyposeError(f"{target}: exists already (--force replaces it)")
-    if target.is_dir():
-        raise SteadyposeError(f"{target}: expected a file to write, found a folder")
-    if not target.parent.is_dir():
-        raise SteadyposeError(f"{target}: expected an existing folder, found none at {target.parent}")
-
-
-def _save(text: str, target: Path) -> None:
-    """Write in one step: whoever looks finds the old file or the whole new one."""
-    temporary = target.with_name(f".{uuid.uuid4().hex[:12]}.html")
-    try:
-        # a file name that is no valid text must not keep the page from being written
-        temporary.write_text(text, "utf-8", errors="replace", newline="\n")
-        temporary.replace(target)
-    except OSError as e:
-        raise SteadyposeError(f"{target}: could not be written: {e.strerror or e}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _scores(stream: Stream, given: Given | None) -> list[Scores]:

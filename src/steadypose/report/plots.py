@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from steadypose._writing import writing
 from steadypose.errors import DataError, MissingExtraError
 from steadypose.report import signals
 from steadypose.report._stream import Stream
@@ -76,7 +77,7 @@ def curves(
         axes[i].set_ylabel(stream.unit)
     axes[0].legend(loc="upper right", frameon=False, ncols=3, fontsize=8)
     axes[-1].set_xlabel("time (s)")
-    return _saved(figure, path)
+    return _saved(figure, path, before, after, truth)
 
 
 def acceleration(
@@ -89,7 +90,7 @@ def acceleration(
     """Mean acceleration over all points per frame; parameters as in :func:`curves`."""
     figure = _figure(9, 3)
     _acceleration(figure.subplots(), Stream("", before, after, truth), log)
-    return _saved(figure, path)
+    return _saved(figure, path, before, after, truth)
 
 
 def spectrum(
@@ -98,7 +99,7 @@ def spectrum(
     """Power over frequency; parameters as in :func:`curves`. Empty where no run of 16 frames is complete."""
     figure = _figure(6, 3.5)
     _spectrum(figure.subplots(), Stream("", before, after, truth), log)
-    return _saved(figure, path)
+    return _saved(figure, path, before, after, truth)
 
 
 def gaps(before: Motion, after: Motion, person: str | None = None, path: PathLike | None = None) -> Figure:
@@ -108,7 +109,7 @@ def gaps(before: Motion, after: Motion, person: str | None = None, path: PathLik
     """
     figure = _figure(9, 0.16 * len(before.skeleton) + 1.2)
     _gaps(figure.subplots(), Stream("", before, after), _person(before, person))
-    return _saved(figure, path)
+    return _saved(figure, path, before, after)
 
 
 def overview(
@@ -125,7 +126,7 @@ def overview(
     _acceleration(figure.add_subplot(grid[0, 0]), stream, False)
     _spectrum(figure.add_subplot(grid[0, 1]), stream, True)
     _gaps(figure.add_subplot(grid[1, :]), stream, _person(before, None))
-    return _saved(figure, path)
+    return _saved(figure, path, before, after, truth)
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -136,12 +137,14 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _saved(figure: Figure, path: PathLike | None) -> Figure:
+def _saved(figure: Figure, path: PathLike | None, *motions: Motion | None) -> Figure:
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
     if path is not None:
-        figure.savefig(path, dpi=150)
+        reads = [m.source.path for m in motions if m is not None and m.source is not None]
+        with writing(path, force=True, reads=reads) as made:
+            figure.savefig(made, dpi=150)
     return figure
 
 

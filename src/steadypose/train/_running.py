@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +14,11 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 
-from steadypose.errors import SteadyposeError
+from steadypose._writing import alone, write_text, writing
+from steadypose.errors import FormatError, SteadyposeError
 from steadypose.models import checkpoints
 from steadypose.train._batches import Batches, Data, Windows
 from steadypose.train._cards import finite, versions
@@ -26,6 +29,7 @@ from steadypose.train._watch import Watch, quiet
 __all__ = ["Say", "Sets", "Trained", "begin", "claim", "epoch_steps", "go", "nothing"]
 
 BEST, LAST = "best", "last"  # names of checkpoints in a training's folder
+_LEAVES = (f"{BEST}.", f"{LAST}.", "events.out.")  # what a training begins to leave when it trains
 Say = Callable[[str], None]
 # What a training that is gone on with must have been begun with.
 _SAME = ("seed", "window", "bank", "data", "network", "loss", "optimiser", "batch", "epoch_steps")
@@ -70,16 +74,17 @@ class Sets(Protocol):
         """What it learns from in an epoch."""
 
 
-def begin(config: Settings, folder: Path, resume: bool, say: Say) -> Say:
+@contextmanager
+def begin(config: Settings, folder: Path, resume: bool, say: Say) -> Iterator[Say]:
     """Take the folder, set threads and chance; how to say something, which only the first process does."""
-    if getattr(rank_zero_only, "rank", 0) == 0:
-        claim(folder, config, resume)
-    else:
-        say = nothing
-    if config.trainer.threads:
-        torch.set_num_threads(config.trainer.threads)
-    torch.manual_seed(config.seed)
-    return say
+    first = getattr(rank_zero_only, "rank", 0) == 0
+    with alone(folder) if first else nullcontext():
+        if first:
+            claim(folder, config, resume)
+        if config.trainer.threads:
+            torch.set_num_threads(config.trainer.threads)
+        torch.manual_seed(config.seed)
+        yield say if first else nothing
 
 
 def epoch_steps(config: Settings, of: Callable[[int], Windows]) -> int:
@@ -119,6 +124,7 @@ def go(
             gradient_clip_val=config.optimiser.clip or None,
             logger=TensorBoardLogger(folder, name=None, version=""),
             callbacks=[watch, keep],
+            plugins=[_WholeFiles()],
             log_every_n_steps=t.log_every,
             num_sanity_val_steps=0,
             enable_progress_bar=progress,
@@ -142,12 +148,12 @@ def go(
 def claim(folder: Path, config: Settings, resume: bool) -> None:
     """Make the folder this training's, or refuse it."""
     told = folder / "config.json"
-    if (folder / f"{LAST}.ckpt").exists():
+    if folder.exists() and any(p.name.startswith(_LEAVES) for p in folder.iterdir()):
         if not resume:
             raise SteadyposeError(
                 f"{folder}: expected a new folder, found a training (--resume goes on with it)"
             )
-        before, now = json.loads(told.read_text("utf-8")), config.to_json()
+        before, now = _begun_with(told), config.to_json()
         for part in (before, now):
             part["data"].pop("root", None)
             part |= {name: part["trainer"].get(name) for name in ("batch", "epoch_steps")}
@@ -155,7 +161,24 @@ def claim(folder: Path, config: Settings, resume: bool) -> None:
             if before.get(key) != now.get(key):
                 raise SteadyposeError(f"{folder}: expected the {key} it was begun with, found another")
     folder.mkdir(parents=True, exist_ok=True)
-    told.write_text(json.dumps(config.to_json(), indent=1) + "\n", encoding="utf-8")
+    write_text(told, json.dumps(config.to_json(), indent=1) + "\n", force=True)
+
+
+def _begun_with(told: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(told.read_text("utf-8")))
+    except OSError as e:
+        raise FormatError(told, "", "the configuration it was begun with", e.strerror or str(e)) from None
+    except (ValueError, TypeError, RecursionError) as e:
+        raise FormatError(told, "", "the configuration it was begun with", str(e)) from None
+
+
+class _WholeFiles(TorchCheckpointIO):
+    """Lightning's checkpoints, through the one door: a kill leaves the last one or the new one."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        with writing(path, force=True, renew=True) as made:
+            super().save_checkpoint(checkpoint, made, storage_options)
 
 
 def _leave(

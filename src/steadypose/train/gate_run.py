@@ -56,20 +56,20 @@ def train_gates(
         If the folder holds a training and ``resume`` is false, or another training; if there are no data.
     """
     folder = Path(output)
-    say = begin(config, folder, resume, say)
-    bank = GatedBank(GateNet(config.network, config.bank))
-    sets = _Sets(config, train_set, validation_set, say)
-    module = GateModule(bank, config, epoch_steps(config, sets.of))
-    return go(
-        module,
-        sets,
-        folder,
-        kind="gatenet",
-        resume=resume,
-        command=command,
-        say=say,
-        progress=progress,
-    )
+    with begin(config, folder, resume, say) as say:
+        bank = GatedBank(GateNet(config.network, config.bank))
+        sets = _Sets(config, train_set, validation_set, say)
+        module = GateModule(bank, config, epoch_steps(config, sets.of))
+        return go(
+            module,
+            sets,
+            folder,
+            kind="gatenet",
+            resume=resume,
+            command=command,
+            say=say,
+            progress=progress,
+        )
 
 
 class _Sets:

@@ -72,20 +72,20 @@ def train_refiner(
     folder = Path(output)
     if train_set is None or validation_set is None:
         config = _with_data(config)
-    say = begin(config, folder, resume, say)
-    refiner = build_refiner(config.network, config.spec)
-    sets = _Sets(config, refiner, train_set, validation_set, say)
-    module = RefiningModule(refiner, config, epoch_steps(config, sets.of), sets.validation.labels)
-    return go(
-        module,
-        sets,
-        folder,
-        kind=config.kind,
-        resume=resume,
-        command=command,
-        say=say,
-        progress=progress,
-    )
+    with begin(config, folder, resume, say) as say:
+        refiner = build_refiner(config.network, config.spec)
+        sets = _Sets(config, refiner, train_set, validation_set, say)
+        module = RefiningModule(refiner, config, epoch_steps(config, sets.of), sets.validation.labels)
+        return go(
+            module,
+            sets,
+            folder,
+            kind=config.kind,
+            resume=resume,
+            command=command,
+            say=say,
+            progress=progress,
+        )
 
 
 def refine_pairs_of(config: RefineConfig, split: str, *, joint: bool = False) -> TrajectoryPairs:

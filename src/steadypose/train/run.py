@@ -57,21 +57,21 @@ def train(
         If the folder holds a training and ``resume`` is false, or another training; if there are no data.
     """
     folder = Path(output)
-    say = begin(config, folder, resume, say)
-    sets = _Sets(config, train_set, validation_set, say)
-    lifter = build(config.network.build(), config.spec)
-    lifter.set_statistics(**sets.of(0).statistics)
-    module = LiftingModule(lifter, config, epoch_steps(config, sets.of))
-    return go(
-        module,
-        sets,
-        folder,
-        kind=config.network.kind,
-        resume=resume,
-        command=command,
-        say=say,
-        progress=progress,
-    )
+    with begin(config, folder, resume, say) as say:
+        sets = _Sets(config, train_set, validation_set, say)
+        lifter = build(config.network.build(), config.spec)
+        lifter.set_statistics(**sets.of(0).statistics)
+        module = LiftingModule(lifter, config, epoch_steps(config, sets.of))
+        return go(
+            module,
+            sets,
+            folder,
+            kind=config.network.kind,
+            resume=resume,
+            command=command,
+            say=say,
+            progress=progress,
+        )
 
 
 def pairs_of(config: TrainConfig, split: str) -> Pairs:
