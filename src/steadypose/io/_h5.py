@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,23 +81,26 @@ def texts(probe: Probe, group: Any, name: str) -> list[str]:
 
 @contextmanager
 def copied(data: bytes, target: Path) -> Iterator[Any]:
-    """A copy of a file, open for changing some of it.
+    """A copy of a file, open for changing some of it in memory: HDF5 itself ends badly on a full disk.
 
     Raises
     ------
     SteadyposeError
         If the file is damaged in a place that shows only now.
     """
-    target.write_bytes(data)
+    copy = io.BytesIO(data)
     try:
-        with _h5py().File(target, "r+") as file:
+        with _h5py().File(copy, "r+") as file:
             yield file
     except (RuntimeError, KeyError) as e:
         raise SteadyposeError(f"the HDF5 file that was read is damaged and cannot be changed: {e}") from None
+    target.write_bytes(copy.getvalue())
 
 
 @contextmanager
 def created(target: Path) -> Iterator[Any]:
-    """A new file."""
-    with _h5py().File(target, "w") as file:
+    """A new file, made in memory."""
+    made = io.BytesIO()
+    with _h5py().File(made, "w") as file:
         yield file
+    target.write_bytes(made.getvalue())

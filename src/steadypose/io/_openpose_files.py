@@ -167,9 +167,7 @@ def _save_folder(archive: Archive, target: Path) -> None:
             with path.open("xb") as f:
                 f.write(archive.content[name])
         except FileExistsError:
-            raise SteadyposeError(
-                f"{name}: expected every file once, found another of the same name"
-            ) from None
+            raise SteadyposeError(f"{name}: expected every file once, found another of its name") from None
     for source, stray in _strays(archive):
         path = inside(target, stray)
         if source.is_dir() and not source.is_symlink():
@@ -185,17 +183,15 @@ def _places(archive: Archive, target: Path) -> dict[str, Path]:
     """
     if archive.kind == "folder":
         return {name: target / name for name in archive.content}
-    parts = {
-        name: PurePosixPath(name.replace("\\", "/")).parts for name in archive.content if name[-1:] != "/"
-    }
-    shared = {p[0] for p in parts.values()} if all(len(p) > 1 for p in parts.values()) else set()
-    top = 1 if len(shared) == 1 else 0
+    paths = {n: PurePosixPath(n.replace("\\", "/")) for n in archive.content if n[-1:] != "/"}
+    tops = {p.parts[0] if len(p.parts) > 1 and not p.is_absolute() else "" for p in paths.values()}
+    top = tops.pop() if len(tops) == 1 else ""
     places = {}
-    for name, folders in parts.items():
+    for name, path in paths.items():
         try:
-            places[name] = inside(target, str(PurePosixPath(*folders[top:])))
+            places[name] = inside(target, str(path.relative_to(top) if top else path))
         except SteadyposeError:
-            places[name] = inside(target, folders[-1] if folders else "")
+            places[name] = inside(target, path.name)
     return places
 
 

@@ -70,7 +70,7 @@ class Table:
         return FormatError(self.path, self.place(row, column), expected, what)
 
     def cells(self, columns: Sequence[int] | npt.NDArray[np.integer], row: int | None = None) -> list[bytes]:
-        """Content of cells, row by row, without quotes, surrounding blanks and the apostrophe before a formula."""
+        """Content of cells, row by row, without blanks around it, quotes, and apostrophes before formulas."""
         which = slice(None) if row is None else slice(row, row + 1)
         starts, ends = (a[which][:, columns].ravel() for a in (self.start, self.end))
         found = _gather(self.data, starts, ends)
