@@ -3,9 +3,9 @@
     python tests/harness/kill.py                            a few, in a minute
     python tests/harness/kill.py --kills 500 --output tests/harness/results
 
-A batch is refined into a folder again and again, and killed again and again. After every kill each output must
-be the whole old one or the whole new one, and nothing else may be seen. After the last one the same command
-must finish the work and take everything away that was left.
+A batch is refined into a folder again and again, and killed again and again. After every kill each output
+must be the whole old one or the whole new one, and nothing else may be seen. After the last one the same
+command must finish the work and take everything away that was left.
 """
 
 from __future__ import annotations
@@ -55,34 +55,26 @@ def _round(place: Path, kind: str, force: bool, kills: int, chance: random.Rando
     """Some kills of one batch, and then its end."""
     source, out = place / "in", place / "out"
     _make(source, kind)
-    command = [
-        sys.executable,
-        "-m",
-        "steadypose",
-        "refine",
-        str(source),
-        "-o",
-        f"{out}/",
-        "-m",
-        "gaussian",
-        "-q",
-    ]
+    command = [sys.executable, "-m", "steadypose", "refine", str(source), "-o", f"{out}/"]
+    command += ["--method", "gaussian", "--quiet"]
     started = time.monotonic()
     subprocess.run(command, check=True)
     whole = time.monotonic() - started
     new = {p.name: contents(p) for p in sorted(out.iterdir())}
     old: dict[str, dict[str, bytes]] = {}
     if force:
-        for path in out.iterdir():
-            _spoil(path)
+        _spoil(out)
         old = {p.name: contents(p) for p in sorted(out.iterdir())}
-        new = {name: {**old_strangers(old[name]), **now} for name, now in new.items()}
+        if kind == "folders":
+            new = {name: {**now, "notes.txt": b"mine"} for name, now in new.items()}
     else:
         shutil.rmtree(out)
     command.append("--force" if force else "--skip-existing")
     counts = Counter({"kills": 0, "at work": 0, "left hidden": 0})
     counts.update(dict.fromkeys(("wrong: neither old nor new", "wrong: else", "wrong: not finished"), 0))
     for _ in range(kills):
+        if force:
+            _spoil(out)
         process = subprocess.Popen(command)
         time.sleep(whole * chance.uniform(0.2, 1.0))
         counts["at work"] += process.poll() is None
@@ -106,36 +98,28 @@ def _make(source: Path, kind: str) -> None:
     """A batch of small recordings."""
     source.mkdir()
     for n in range(FILES if kind == "files" else FILES // 4):
-        frames = [
-            {
-                "people": [
-                    {"pose_keypoints_2d": [v for k in range(25) for v in (9 * f + k + n, 50 + 20 * k, 0.9)]}
-                ]
-            }
-            for f in range(FRAMES)
-        ]
         if kind == "files":
             rows = [f"{f},{k},{f + k + n}.5,{k}.25,1.5" for f in range(FRAMES) for k in range(17)]
             (source / f"take{n}.csv").write_text("\n".join(["frame,keypoint,x,y,z", *rows]) + "\n")
             continue
         (source / f"take{n}").mkdir()
-        for f, frame in enumerate(frames):
+        for f in range(FRAMES):
+            body = [v for k in range(25) for v in (9 * f + k + n, 50 + 20 * k, 0.9)]
+            frame = {"people": [{"pose_keypoints_2d": body}]}
             (source / f"take{n}" / f"v_{f:012d}_keypoints.json").write_text(json.dumps(frame))
 
 
-def _spoil(path: Path) -> None:
-    """Make an output an old one: other content, and in a folder somebody's notes."""
-    if path.is_file():
-        path.write_text("old")
-        return
-    for frame in path.iterdir():
-        frame.write_text('{"people": []}')
-    (path / "notes.txt").write_text("mine")
-
-
-def old_strangers(old: dict[str, bytes]) -> dict[str, bytes]:
-    """What a new folder keeps of an old one."""
-    return {name: data for name, data in old.items() if name == "notes.txt"}
+def _spoil(out: Path) -> None:
+    """Make the outputs old ones: other content, and in folders somebody's notes."""
+    for path in out.iterdir():
+        if path.name.startswith(HIDDEN):
+            continue
+        if path.is_file():
+            path.write_text("old")
+            continue
+        for frame in path.glob("*.json"):
+            frame.write_text('{"people": []}')
+        (path / "notes.txt").write_text("mine")
 
 
 if __name__ == "__main__":
