@@ -3,9 +3,9 @@
     python tests/harness/disk_full.py                       three formats, in seconds
     python tests/harness/disk_full.py --formats all --sizes 12 --output tests/harness/results
 
-The disk is a small tmpfs where this process may mount one, and a limit on the size of files (RLIMIT_FSIZE), at
-which the system refuses to write on in the same way. What is written is the sample of the format that the tests
-read, with other coordinates, and a new file.
+The disk is a small tmpfs where this process may mount one, and a limit on the size of files (RLIMIT_FSIZE),
+at which the system refuses to write on in the same way. What is written is the sample of the format that the
+tests read, with other coordinates, and a new file.
 """
 
 from __future__ import annotations
