@@ -124,6 +124,46 @@ def test_the_input_is_never_replaced(run: Run, here: Path) -> None:
     assert (here / "takes" / "a.json").read_bytes() == before
 
 
+def test_an_interrupted_batch_goes_on(run: Run, here: Path) -> None:
+    for name in ("b", "c"):
+        shutil.copy(here / "takes" / "a.json", here / "takes" / f"{name}.json")
+    sources = [f"takes/{name}.json" for name in "abc"]
+    assert run("refine", sources[0], "-o", "out/")[0] == 0
+    (here / "out" / "a.json").write_text("done before")
+    code, out, _ = run("refine", *sources, "-o", "out", "--skip-existing", "--dry-run")
+    assert (code, out.count("\n")) == (0, 2)
+    code, _, err = run("refine", *sources, "-o", "out", "--skip-existing")
+    assert code == 0 and "1 of 3 are there already: skipped" in err
+    assert names(here / "out") == ["a.json", "b.json", "c.json"]
+    assert (here / "out" / "a.json").read_text() == "done before"
+    code, out, err = run("refine", *sources, "-o", "out", "--skip-existing", "--json")
+    assert (code, json.loads(out)) == (0, []) and "3 of 3 are there already" in err
+    code, _, err = run("refine", *sources, "-o", "out", "--skip-existing", "--force")
+    assert code == 2 and "contradict" in err
+    page = ("--report", "page.html", "--skip-existing")
+    assert run("refine", sources[0], "-o", "out/a.json", *page)[0] == 0  # the page alone was missing
+    assert (here / "out" / "a.json").read_text() == "done before" and (here / "page.html").exists()
+    code, _, err = run("convert", sources[0], "-o", "out/a.json", "--skip-existing")
+    assert code == 0 and "1 of 1 are there already" in err
+
+
+def test_no_folder_is_left_where_nothing_was_written(run: Run, here: Path) -> None:
+    assert run("refine", "broken.json", "-o", "new/deep/")[0] == 1
+    assert run("convert", "broken.json", "-o", "new/a.json")[0] == 1
+    assert not (here / "new").exists()
+
+
+def test_this_folder_has_a_name(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = here / "rec"
+    recording.mkdir()
+    for f in range(9):
+        people = [{"pose_keypoints_2d": [v for k in range(25) for v in (f + k, 2.0 * k, 0.9)]}]
+        (recording / f"v_{f:012d}_keypoints.json").write_text(json.dumps({"people": people}))
+    monkeypatch.chdir(recording)
+    assert run("refine", ".")[0] == 0
+    assert (here / "rec.steady").is_dir()
+
+
 def test_two_inputs_of_one_name_are_refused(run: Run, here: Path) -> None:
     (here / "more").mkdir()
     shutil.copy(POSES, here / "more" / "a.json")

@@ -129,6 +129,13 @@ def test_going_on_needs_a_training_and_a_training_is_not_overwritten(run: Run, h
     assert err.count("validation MPJPE") == 1
 
 
+def test_the_name_of_a_training_leads_nowhere_else(run: Run, here: Path) -> None:
+    for name in ("../mine", "/tmp/mine"):
+        code, _, err = run("train", "tiny.toml", "--data", "motion", "--set", f"name={name!r}")
+        assert code == 1 and "found one that leads out of it" in err
+    assert not (here / "mine").exists()
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [

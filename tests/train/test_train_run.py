@@ -18,7 +18,7 @@ from synthetic_pairs import pairs
 from steadypose.errors import DataError, SteadyposeError
 from steadypose.models import checkpoints
 from steadypose.train import TrainConfig, from_mapping, train
-from steadypose.train._running import claim
+from steadypose.train._running import begin, claim
 
 SMALL = {
     "network": {"kind": "seq2seq", "width": 12},
@@ -162,6 +162,33 @@ def test_what_never_got_to_train_is_no_training(tmp_path):
     with pytest.raises(DataError):
         train(c, tmp_path / "run", train_set=pairs(replace(c.spec, length=2)), validation_set=None)
     assert run(c, tmp_path / "run").finished
+
+
+@pytest.mark.parametrize("left", ["last.ckpt", "best.safetensors", "events.out.tfevents.1.host"])
+def test_no_training_is_written_over(left, tmp_path):
+    claim(tmp_path, config(), resume=False)
+    (tmp_path / left).touch()
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(SteadyposeError, match="expected a new folder, found a training"):
+        claim(tmp_path, config(), resume=False)
+    claim(tmp_path, config(), resume=True)
+    with pytest.raises(SteadyposeError, match="expected the seed it was begun with, found another"):
+        claim(tmp_path, replace(config(), seed=1), resume=True)
+    for text, found in (("{", "Expecting"), ("[1]", "cannot convert")):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(
+            SteadyposeError, match=f"expected the configuration it was begun with, found {found}"
+        ):
+            claim(tmp_path, config(), resume=True)
+
+
+def test_two_trainings_are_not_in_one_folder(tmp_path):
+    with (
+        begin(config(), tmp_path / "run", False, print),
+        pytest.raises(SteadyposeError, match="found another run at work in it"),
+    ):
+        run(config(), tmp_path / "run", resume=True)
+    assert run(config(epochs=1), tmp_path / "run").finished
 
 
 def test_a_finished_training_stays_as_it_is(straight, tmp_path):
