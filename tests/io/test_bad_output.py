@@ -132,13 +132,9 @@ def test_output_is_no_file(tmp_path: Path) -> None:
     seq = sp.read(trc_file(tmp_path / "a.trc"))
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
-    for target, found in (
-        (tmp_path / "pipe", "a pipe or a device"),
-        (Path("/dev/null"), "a pipe or a device"),
-    ):
-        for force in (False, True):
-            with pytest.raises(sp.SteadyposeError, match=f"expected a file or a new name, found {found}"):
-                sp.write(seq, target, format="trc", force=force)
+    for force in (False, True):
+        with pytest.raises(sp.SteadyposeError, match="a new name, found a pipe or a device"):
+            sp.write(seq, tmp_path / "pipe", format="trc", force=force)
     with pytest.raises(sp.SteadyposeError, match="found a link to nothing"):
         sp.write(seq, tmp_path / "link", format="trc", force=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.trc", "link", "pipe"]
