@@ -15,6 +15,7 @@ import contextlib
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,7 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, default=3, help="of the disk, for every file")
     parser.add_argument("--output", type=Path, help="a folder for disk_full.json and disk_full.md")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # the disk is unmounted then
     names = list(sp.formats()) if options.formats == ["all"] else options.formats
     found: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory(prefix="full-") as made, _small_disk() as disk:
