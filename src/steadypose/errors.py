@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
 LONGEST = 300  # characters of what a message repeats from a file
 
 

@@ -155,7 +155,7 @@ def test_official_data_that_do_not_fit(tmp_path, capsys):
     write_set(tmp_path, "h36m_fcn_3D", 3, 17, "s_09_act_02_{}/{:06d}.jpg")
     wrong = tmp_path / "wrong.onnx"
     wrong.write_bytes(b"nothing")
-    assert "refining network" in refused("--weights", str(wrong))
+    assert "network in ONNX" in refused("--weights", str(wrong))
     assert "no_such.pth" in refused("--weights", str(tmp_path / "no_such.pth"))
     truth = next((tmp_path / "h36m_fcn_3D" / "groundtruth").glob("*_test.npz"))
     with np.load(truth, allow_pickle=True) as f:

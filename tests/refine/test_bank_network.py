@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -153,6 +154,13 @@ def test_the_result_does_not_depend_on_the_number_of_threads(weights, monkeypatc
     one = smooth(weights, x)
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     assert np.array_equal(smooth(weights, x), one)
+
+
+def test_bodies_of_very_many_keypoints_go_piece_by_piece(weights, monkeypatch):
+    x = clip(8, keypoints=11)
+    whole = smooth(weights, x)
+    monkeypatch.setattr(sys.modules[_chunks.__module__], "AT_ONCE", 500)
+    np.testing.assert_allclose(smooth(weights, x), whole, atol=1e-6)
 
 
 @pytest.mark.parametrize("fps", [0.03, 0.1, 0.5, 2.0, 1000.0, 20_000.0])

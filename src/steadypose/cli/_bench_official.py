@@ -19,7 +19,7 @@ from steadypose._writing import made_folders, write_text
 from steadypose.cli._words import print_json, say
 from steadypose.errors import FormatError, SteadyposeError
 from steadypose.metrics import Evaluation
-from steadypose.refine.windows import INPUT, METADATA, OUTPUT, WindowSpec, refine_curves
+from steadypose.refine.windows import WindowSpec, refine_curves
 from steadypose.sequence import Motion, PoseSequence
 
 Values = npt.NDArray[np.float32]
@@ -226,24 +226,15 @@ def _network(weights: Path | None) -> Iterator[Network | None]:
 
 
 def _loaded(path: Path) -> Network:
-    import onnxruntime
+    from steadypose.refine.network import load
+    from steadypose.refine.window_network import WindowNetwork
 
-    try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        card = json_.loads(session.get_modelmeta().custom_metadata_map[METADATA])
-        length = WindowSpec.from_json(card["spec"]).length
-    except Exception as e:  # onnxruntime raises what it likes
-        raise SteadyposeError(
-            f"{path}: expected a refining network that steadypose has exported, found something else "
-            f"({' '.join(str(e).split())[:200]})"
-        ) from None
+    network = load(path)
+    if not isinstance(network.runner, WindowNetwork):
+        raise FormatError(path, "", "a network that sees windows", network.title)
+    length = network.runner.spec.length
     spec = WindowSpec(length, step=1, rate=None, normalisation="none", taper="flat")
-
-    def run(windows: Values, context: Values | None = None) -> Values:
-        out: Values = session.run([OUTPUT], {INPUT: windows})[0]
-        return out
-
-    return Network(run, spec)
+    return Network(network.runner, spec)
 
 
 def _page(whole: dict[str, Any]) -> str:

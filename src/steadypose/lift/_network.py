@@ -49,7 +49,7 @@ class Network:
 
     def __init__(self, weights: str | os.PathLike[str] | None = None) -> None:
         path = KIND.find(weights)
-        self._session = _onnx.session(path, _onnx.content(path), min(THREADS, os.cpu_count() or 1))
+        self._session = _onnx.Session(path, min(THREADS, os.cpu_count() or 1))
         self.card = _onnx.card(self._session, path, KIND)
         try:
             spec = self.spec = LiftSpec.from_json(self.card.get("spec"))
@@ -73,12 +73,13 @@ class Network:
         -------
         ndarray of float32, shape (windows, length, outputs, 3)
         """
-        found: list[Values] = [
-            self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(windows[at : at + CHUNK])})[0]
-            for at in range(0, len(windows), CHUNK)
-        ]
+        joints = (self.spec.length, len(self.spec.outputs), 3)
+        found: list[Values] = []
+        for at in range(0, len(windows), CHUNK):
+            some = np.ascontiguousarray(windows[at : at + CHUNK])
+            found.append(self._session.run(OUTPUT, {INPUT: some}, (len(some), *joints)))
         if not found:
-            return np.empty((0, self.spec.length, len(self.spec.outputs), 3), np.float32)
+            return np.empty((0, *joints), np.float32)
         return found[0] if len(found) == 1 else np.concatenate(found)
 
 

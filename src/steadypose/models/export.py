@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from steadypose import _onnx
 from steadypose._writing import writing
 from steadypose.errors import DataError, MissingExtraError, SteadyposeError
 from steadypose.lift import _spec as lifting
@@ -287,11 +288,8 @@ def _halve(model: Any) -> None:
 
 
 def _run(model: Any, x: Mapping[str, Floats]) -> Floats:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    runtime = _onnx.load_runtime()
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return session.run(None, dict(x))[0]  # type: ignore[no-any-return]

@@ -40,6 +40,7 @@ CHUNK, OVERLAP = 12.0, 3.0  # seconds; what the network is told of a whole curve
 LEAST = 96  # frames of a chunk at least: at a few frames a minute 12 s are none
 NEARLY = 0.05  # of the mean step: two times nearer than that nearly repeat
 FINEST = 4  # times as many even frames as there are uneven ones, at most
+AT_ONCE = 1 << 14  # gates of keypoints: 75 MB of activations, whatever number of keypoints a body has
 FADE = 1 / 3  # of an overlap, its middle, in which one chunk gives way to the next
 HARDLY = 0.15  # weight below which the first pass sees a spline rather than the sample
 AGAIN = 3  # passes after the first, at most
@@ -53,7 +54,7 @@ class BankNetwork:
     Parameters
     ----------
     session
-        Of ONNX Runtime.
+        Its file, opened.
     card
         Of the file; its ``spec`` is a :class:`~steadypose.refine.bank.BankSpec`.
     path
@@ -67,7 +68,7 @@ class BankNetwork:
 
     longest_step = 0
 
-    def __init__(self, session: Any, card: dict[str, Any], path: Path) -> None:
+    def __init__(self, session: _onnx.Session, card: dict[str, Any], path: Path) -> None:
         self._session = session
         try:
             spec = self.spec = BankSpec.from_json(card.get("spec"))
@@ -80,8 +81,19 @@ class BankNetwork:
 
     def __call__(self, seen: Described) -> Values:
         """Logits of gates, (gates, keypoints, axes, bands)."""
-        logits: Values = self._session.run([LOGITS], {name: getattr(seen, name) for name in INPUTS})[0]
-        return logits
+        gates, points = seen.now.shape[:2]
+        some = max(1, AT_ONCE // gates)
+        parts = [self._logits(seen, slice(at, at + some)) for at in range(0, points, some)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def _logits(self, seen: Described, points: slice) -> Values:
+        """Of some keypoints: every one is treated by itself."""
+        inputs = {
+            name: getattr(seen, name)[(slice(None),) * AXES[name].index("points") + (points,)]
+            for name in INPUTS
+        }
+        shape = (*inputs["axis_now"].shape[:-1], len(self.spec.edges))
+        return self._session.run(LOGITS, inputs, shape)
 
     def ahead(self, fps: float, strength: float) -> float:
         """Frames of future that a frame's result may depend on: all."""

@@ -38,7 +38,7 @@ OF_THE_PAPER = ("smoothnet", "motion_aware")
 
 
 class Runner(Protocol):
-    """What runs networks of some kinds; made of an ONNX Runtime session, a card and the file's path."""
+    """What runs networks of some kinds; made of a session, a card and the file's path."""
 
     longest_step: int
     """Largest distance from one window to the next, frames; 0 for networks that see no windows."""
@@ -61,7 +61,7 @@ class Runner(Protocol):
 
 
 # What runs a kind of network; those that are not listed see windows.
-RUNNERS: dict[str, Callable[[Any, dict[str, Any], Path], Runner]] = {"gatenet": BankNetwork}
+RUNNERS: dict[str, Callable[[_onnx.Session, dict[str, Any], Path], Runner]] = {"gatenet": BankNetwork}
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ def _reopen(path: Path, changed: int, size: int) -> OpenNetwork:
 
 def _open(path: Path) -> OpenNetwork:
     # One thread a call and several calls at a time: no thread waits for another at every layer.
-    session = _onnx.session(path, _onnx.content(path), 1)
+    session = _onnx.Session(path, 1)
     card = _onnx.card(session, path, FILES)
     runner = RUNNERS.get(_kind(card), WindowNetwork)(session, card, path)
     return OpenNetwork(str(card.get("name") or path.stem), card, runner)

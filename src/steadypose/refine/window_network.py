@@ -34,7 +34,7 @@ class WindowNetwork:
     Parameters
     ----------
     session
-        Of ONNX Runtime.
+        Its file, opened.
     card
         What is known about the network: configuration, training, licence, scores.
     path
@@ -53,7 +53,7 @@ class WindowNetwork:
         If the card has no such spec, or inputs and outputs are others than it says.
     """
 
-    def __init__(self, session: Any, card: dict[str, Any], path: Path) -> None:
+    def __init__(self, session: _onnx.Session, card: dict[str, Any], path: Path) -> None:
         self._session = session
         try:
             spec = self.spec = WindowSpec.from_json(card.get("spec"))
@@ -83,7 +83,8 @@ class WindowNetwork:
         refined = np.empty_like(windows)
         for at in range(0, len(windows), CHUNK):
             some = slice(at, at + CHUNK)
-            refined[some] = self._session.run([OUTPUT], {name: x[some] for name, x in given.items()})[0]
+            inputs = {name: x[some] for name, x in given.items()}
+            refined[some] = self._session.run(OUTPUT, inputs, inputs[INPUT].shape)
         return refined
 
     def refine(
