@@ -76,6 +76,7 @@ def test_rays_without_distortion_and_of_nothing() -> None:
         ),
         ({"focal": (1, 2), "centre": (1, 2), "size": (0, 5)}, "size of a camera above 0"),
         ({"focal": ("a", 2), "centre": (1, 2)}, "focal of a camera as 2 numbers"),
+        ({"focal": (10**400, 2), "centre": (1, 2)}, "focal of a camera as 2 numbers"),
     ],
 )
 def test_what_is_no_camera_is_refused(given_, said: str) -> None:
@@ -129,6 +130,7 @@ def test_a_calibration_file(tmp_path: Path) -> None:
         (POSE2SIM, "cam_9", "expected a camera among cam_01, cam_02, found 'cam_9'"),
         (POSE2SIM, "cam_02", "cam_02: expected a pinhole camera, found fisheye"),
         ("[a]\nmatrix = [[1, 0], [0, 1]]", None, r"a.matrix: expected 3 rows of 3 numbers, found \[\[1, 0"),
+        (f"[a]\nmatrix = [[1{'0' * 400}, 0, 0], [0, 1, 0], [0, 0, 1]]", None, "a.matrix: expected 3 rows"),
         ("[a]\nmatrix = 'x'", None, "a.matrix: expected 3 rows of 3 numbers"),
         ("[a]\nmatrix = [[0, 0, 1], [0, 0, 1], [0, 0, 1]]", None, "a: expected focal of a camera above 0"),
         ("b = 1", None, "expected a table with a matrix for every camera, found b"),

@@ -89,9 +89,8 @@ def _words(document: Document) -> npt.NDArray[Any]:
 def _positions(words: npt.NDArray[Any], header: Header) -> npt.NDArray[np.float32]:
     """Coordinates, shape (frames, points, 3); NaN where the residual is negative."""
     scale = np.float32(1) if header.scale < 0 else np.float32(header.scale)
-    with np.errstate(over="ignore"):  # of a damaged file: what is infinite is refused later
+    with np.errstate(over="ignore", invalid="ignore"):  # of a damaged file
         x = words[..., :3].astype(np.float32) * scale
-    with np.errstate(invalid="ignore"):
         x[words[..., 3] < 0] = np.nan
     x[np.isinf(x)] = np.nan
     return x

@@ -59,7 +59,7 @@ class Intrinsics:
                 continue
             try:
                 numbers = tuple(float(v) for v in np.ravel(value))
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):  # the last of 400 digits
                 numbers = (math.nan,) * lengths[-1]
             if len(numbers) not in lengths or not all(map(math.isfinite, numbers)):
                 many = " or ".join(map(str, lengths))
@@ -239,7 +239,7 @@ def read_camera(path: str | Path, name: str | None = None) -> Intrinsics:
         matrix = np.asarray(table["matrix"], dtype=np.float64)
         if matrix.shape != (3, 3):
             raise ValueError
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise FormatError(where, f"{key}.matrix", "3 rows of 3 numbers", repr(table["matrix"])[:60]) from None
     try:
         return Intrinsics(
