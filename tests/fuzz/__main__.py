@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -122,6 +123,7 @@ def main() -> int:
     if unknown:
         parser.error(f"expected targets among {', '.join(TARGETS)}, found {', '.join(unknown)}")
     os.environ["PYTHONPATH"] = str(ROOT / "src")  # of the workers: this source, not an installed one
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and the worker is ended too
     until = time.monotonic() + 60 * given.minutes
     return 1 if fuzz(given.only or list(TARGETS), given.folder, until, given.inputs) else 0
 
