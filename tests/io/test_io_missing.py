@@ -171,6 +171,18 @@ def test_a_file_of_steadypose_itself_has_no_placeholders(tmp_path):
     assert again.valid.all() and again.history == ()
 
 
+def test_zeros_of_an_array_are_missing_in_a_file_that_says_what_is_missing(tmp_path):
+    x = walker(away=1)
+    x[20:30, 0, 2] = 0
+    np.save(tmp_path / "a.npy", x)
+    read = sp.read(tmp_path / "a.npy")
+    assert not read.valid[20:30, 0, 2].any()
+    again = sp.read(sp.write(read, tmp_path / "b.npz"))
+    np.testing.assert_array_equal(again.positions, read.positions)
+    assert sum("exactly at the origin" in note for note in again.history) == 1
+    assert (np.load(sp.write(read, tmp_path / "c.npy"))[20:30, 0, 2] == 0).all()
+
+
 def test_candidates_have_no_placeholders():
     for motion in candidates():
         if isinstance(motion, PoseSequence):

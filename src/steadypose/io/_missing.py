@@ -59,6 +59,20 @@ def restore(motion: Motion) -> Motion:
     )
 
 
+def withhold(motion: Motion) -> Motion:
+    """The reverse of :func:`restore`, for a file that says itself what is missing."""
+    kept = None if motion.source is None else motion.source.placeholders
+    if kept is None or not kept.index.size or not isinstance(motion, PoseSequence):
+        return motion
+    positions = motion.positions.reshape(-1, motion.shape[3]).copy()
+    if len(positions) <= kept.index.max():
+        return motion
+    still = (positions[kept.index] == kept.values[:, : motion.shape[3]]).all(axis=1)
+    positions[kept.index[still]] = np.nan
+    notes = tuple(note for note in kept.notes if note not in motion.history)
+    return replace(motion, positions=positions.reshape(motion.shape), history=(*notes, *motion.history))
+
+
 def unsure(points: Array, confidence: Array) -> Bools:
     """Which points lie exactly at zero or at -1, in all coordinates, and are not believed by their estimator.
 

@@ -26,7 +26,7 @@ from steadypose.errors import SteadyposeError
 from steadypose.io import _npy
 from steadypose.io._check import last_is_confidence
 from steadypose.io._fields import VALUES, Array, numeric
-from steadypose.io._missing import zeros_are_places
+from steadypose.io._missing import withhold, zeros_are_places
 from steadypose.io._people import image_unit, length_unit
 from steadypose.io._probe import Probe, ReadOptions, tie, timeline
 from steadypose.sequence import BodyMotion, Motion, PoseSequence, numbered
@@ -114,7 +114,7 @@ def write(streams: Mapping[str, Motion], document: _Kept | None, target: Path) -
     else:
         for name, motion in streams.items():
             prefix = "" if len(streams) == 1 else f"{name}/"
-            arrays |= {prefix + key: value for key, value in _arrays(motion).items()}
+            arrays |= {prefix + key: value for key, value in _arrays(withhold(motion)).items()}
     _npy.save_npz(arrays, target)
 
 
