@@ -180,7 +180,11 @@ class Judge:
                 return
             self._act(event, name)
         elif event.startswith(ACTS) and event not in HARMLESS:
-            self._act(event, arguments[0] if arguments else "")
+            name, *others = arguments or ("",)
+            folder = others[-1] if others and event != "os.open" else -1  # a descriptor, or -1 for none
+            if isinstance(folder, int) and folder >= 0 and not os.path.isabs(os.fsdecode(name)):  # noqa: PTH117
+                name = Path(f"/proc/self/fd/{folder}").readlink() / os.fsdecode(name)
+            self._act(event, name)
 
     def _act(self, event: str, name: Any) -> None:
         """Note what is done to anything outside the folder of results."""
