@@ -16,6 +16,9 @@ Unit = Literal["px", "normalized", "m", "mm", "cm"]
 Space = Literal["image", "camera", "world", "root-relative"]
 Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
+SLOWEST, FASTEST = 1e-9, 1e6  # frames per second: one in thirty years, and the fastest cameras there are
+CLOSEST = 1e-9  # seconds between two frames; what is closer is one time, rounded
+FARTHEST = 1e12  # coordinates beyond this are none, whatever the unit; their cubes still fit single precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +70,7 @@ def numbers(value: npt.ArrayLike, dtype: type[np.generic], what: str) -> npt.NDA
     try:
         with np.errstate(over="ignore"):
             return np.asarray(value, dtype=dtype)
-    except (TypeError, ValueError) as e:  # text, ragged lists
+    except (TypeError, ValueError, OverflowError) as e:  # text, ragged lists, integers of 400 digits
         raise DataError(
             f"expected {what} as an array of numbers, found {type(value).__name__}: {e}"
         ) from None
@@ -80,6 +83,7 @@ def check_times(times: npt.ArrayLike | None, fps: float | None, frames: int) -> 
         rate = numbers(fps, np.float64, "fps")
         if rate.ndim or not (np.isfinite(rate) and rate > 0):
             raise DataError(f"expected a frame rate above 0 fps, found {fps}")
+        check_rate(float(rate))
         return np.arange(frames) / float(rate)
     t = numbers(times, np.float64, "times").copy()
     if t.shape != (frames,):
@@ -87,13 +91,30 @@ def check_times(times: npt.ArrayLike | None, fps: float | None, frames: int) -> 
     if not np.isfinite(t).all():
         at = int(np.flatnonzero(~np.isfinite(t))[0])
         raise DataError(f"expected finite times, found {t[at]} at frame {at}")
-    step = np.diff(t)
-    if (step <= 0).any():
-        at = int(np.flatnonzero(step <= 0)[0])
+    with np.errstate(over="ignore"):
+        step = np.diff(t)
+    if (step < CLOSEST).any():
+        at = int(np.flatnonzero(step < CLOSEST)[0])
         raise DataError(
             f"expected strictly increasing times, found {t[at]:.10g} then {t[at + 1]:.10g} at frame {at + 1}"
         )
+    if len(step):
+        with np.errstate(over="ignore"):
+            check_rate(float(1.0 / np.median(step)))
     return t
+
+
+def check_rate(fps: float) -> None:
+    """Raises DataError for a rate that no recording has; the work on it would never end."""
+    if not SLOWEST <= fps <= FASTEST:
+        raise DataError(f"expected a frame rate from {SLOWEST:g} to {FASTEST:g} fps, found {fps:g}")
+
+
+def within_reach(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array with NaN for whatever is infinite, or so far away that nothing can be computed from it."""
+    with np.errstate(invalid="ignore"):
+        far = np.abs(a) > FARTHEST
+    return np.where(far, a.dtype.type(np.nan), a) if far.any() else a
 
 
 def check_names(persons: Iterable[str] | None, count: int) -> tuple[str, ...]:

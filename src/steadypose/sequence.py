@@ -27,6 +27,7 @@ from steadypose._timed import (
     count,
     frozen,
     numbers,
+    within_reach,
 )
 from steadypose.errors import DataError
 from steadypose.skeleton import Skeleton
@@ -44,7 +45,7 @@ class PoseSequence(Timed):
     Parameters
     ----------
     positions : ndarray of float32, shape (frames, persons, keypoints, 2 or 3)
-        In ``unit``. Missing is NaN, never 0; infinities are taken as missing.
+        In ``unit``. Missing is NaN, never 0; infinities and numbers beyond 1e12 are taken as missing.
     times : ndarray of float64, shape (frames,)
         Seconds, strictly increasing; steps may be uneven.
     skeleton
@@ -96,10 +97,8 @@ class PoseSequence(Timed):
             )
         check_choice(self.unit, Unit, "unit")
         check_choice(self.space, Space, "space")
-        if np.isinf(x).any():
-            x = np.where(np.isinf(x), np.float32(np.nan), x)
         set_ = object.__setattr__
-        set_(self, "positions", frozen(x))
+        set_(self, "positions", frozen(within_reach(x)))
         set_(self, "times", frozen(check_times(self.times, None, x.shape[0])))
         set_(self, "persons", check_names(self.persons or None, x.shape[1]))
         set_(self, "history", tuple(self.history))
@@ -361,7 +360,7 @@ class BodyMotion(Timed):
                 a = numbers(value, np.float64, name)
                 if a.shape not in allowed:
                     raise DataError(f"expected {name} of shape {allowed[0]}, found {a.shape}")
-                set_(self, name, frozen(np.where(np.isfinite(a), a, np.nan)))
+                set_(self, name, frozen(within_reach(a)))
         if self.body_shape is not None:
             b = numbers(self.body_shape, np.float64, "body_shape")
             if b.ndim != 3 or b.shape[:2] != r.shape[:2]:

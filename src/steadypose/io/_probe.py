@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from steadypose._timed import within_reach
 from steadypose.errors import FormatError
 from steadypose.sequence import Motion, Source, Unit
 from steadypose.skeleton import Skeleton
@@ -224,13 +225,13 @@ def keep_exact(original: npt.ArrayLike, new: npt.ArrayLike) -> npt.NDArray[np.fl
     """``new``, but with the file's own digits wherever single precision cannot tell the two apart.
 
     Positions travel as float32; without this, writing an untouched file back would change its last digits.
-    Shapes must agree; NaN equals NaN.
+    Shapes must agree; NaN equals NaN, and what was too far away to be read.
     """
     old = np.asarray(original, dtype=np.float64)
     fresh = np.asarray(new, dtype=np.float32)
     with np.errstate(over="ignore"):
         same = old.astype(np.float32) == fresh
-    return np.where(same | (np.isnan(old) & np.isnan(fresh)), old, shortest(fresh))
+    return np.where(same | (np.isnan(within_reach(old)) & np.isnan(fresh)), old, shortest(fresh))
 
 
 def shortest(a: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._timed import within_reach
 from steadypose.errors import FormatError
 from steadypose.io._probe import Probe
 
@@ -133,9 +134,10 @@ class Table:
         old = self.floats(columns)
         new = np.asarray(values, dtype=np.float64).reshape(old.shape)
         with np.errstate(over="ignore", invalid="ignore"):
-            # Positions travel as float32: what it cannot tell apart has not changed. (Infinity is missing.)
+            # Positions travel as float32: what it cannot tell apart has not changed. (What is infinite, or too
+            # far away for anything, is missing.)
             same = old.astype(np.float32) == new.astype(np.float32)
-            same |= ~np.isfinite(old.astype(np.float32)) & ~np.isfinite(new)
+            same |= np.isnan(within_reach(old)) & ~np.isfinite(new)
         row, at = np.nonzero(~same)
         if not len(row):
             return []

@@ -263,6 +263,9 @@ class Adaptive(Filter):
         return adaptive_spline(values, weights, times, self.strength, (self.lowest, self.highest))
 
 
+MOST_PASSES = 10_000  # of slerp over a recording
+
+
 @dataclass(frozen=True)
 class Slerp(Filter):
     """Spherical linear interpolation between neighbours, for rotations only (the post-filter of MEVA and
@@ -276,6 +279,14 @@ class Slerp(Filter):
     name: ClassVar[str] = "slerp"
     handles: ClassVar[tuple[str, ...]] = ("rotations",)
     sigma: float = _parameter(0.0183, 0.005, 0.2, "s", "standard deviation of the passes together")
+
+    def check_rate(self, fps: float) -> None:
+        """See :meth:`Filter.check_rate`: at a very high rate the passes would never end."""
+        if self.sigma**2 * fps**2 > 0.3 * MOST_PASSES:
+            raise DataError(
+                f"slerp: expected a sigma of at most {(0.3 * MOST_PASSES) ** 0.5 / fps:.3g} s at {fps:.6g} fps, "
+                f"found {self.sigma:g}"
+            )
 
     def smooth(
         self,
