@@ -174,3 +174,12 @@ def complete(positions: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
     for d in range(1, positions.shape[-1]):
         there &= np.isfinite(positions[..., d])
     return there
+
+
+def check_motion(value: Any) -> None:
+    """Raises DataError for anything but a sequence of positions or rotations."""
+    if not isinstance(value, Timed):
+        raise DataError(
+            f"expected a PoseSequence or a BodyMotion, found {type(value).__name__} "
+            "(PoseSequence.from_array makes one of an array)"
+        )

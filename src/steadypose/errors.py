@@ -32,6 +32,10 @@ class FormatError(SteadyposeError, ValueError):
         super().__init__(" ".join(f"{where}: expected {expected}, found {found}".split()))
 
 
+class ForeignError(FormatError):
+    """A file or folder that is intact, as far as can be seen, but of something else."""
+
+
 class MissingExtraError(SteadyposeError, ImportError):
     """A format or plot that needs an optional dependency which is not installed."""
 

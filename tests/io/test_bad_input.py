@@ -76,7 +76,7 @@ def test_unknown_content(tmp_path: Path) -> None:
     for name, data in (
         ("a.json", b'{"width": 3}'),
         ("a.csv", b"a,b\n1,2\n"),
-        ("a.pkl", b"hello"),
+        ("a.txt", b"hello"),
         ("a", b"\0" * 9),
     ):
         (tmp_path / name).write_bytes(data)

@@ -151,7 +151,10 @@ def file_or_stdin(name: str) -> Iterator[Path]:
         raise UsageError("expected a pose file on stdin (-), found a terminal")
     with TemporaryDirectory(prefix="steadypose-") as folder:
         path = Path(folder) / "stdin"
-        path.write_bytes(sys.stdin.buffer.read())
+        try:
+            path.write_bytes(sys.stdin.buffer.read())
+        except OSError as e:
+            raise SteadyposeError(f"stdin: {e.strerror or e}") from None
         try:
             yield path
         except SteadyposeError as e:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from steadypose.errors import ForeignError, FormatError
+
 # Real files stay far below this; a bomb (deflate reaches 1000 : 1, the others more) does not.
 RATIO = 200
 ALWAYS_ALLOWED = 1 << 26
@@ -47,9 +49,21 @@ _COMPRESSORS: dict[str, Callable[[], Any]] = {
 class Broken(Exception):
     """Content that cannot be what it says it is."""
 
+    kind = FormatError
+
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(f"expected {expected}, found {found}")
         self.expected, self.found = expected, found
+
+    def error(self, path: str | Path, place: str) -> FormatError:
+        """The error to be raised about a file."""
+        return self.kind(path, place, self.expected, self.found)
+
+
+class Foreign(Broken):
+    """Content that is intact, and of something else than poses: an object of another program."""
+
+    kind = ForeignError
 
 
 def allowed(size: int) -> int:

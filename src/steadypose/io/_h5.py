@@ -134,7 +134,7 @@ class Group:
         try:
             self._budget.take(size)
         except Broken as e:
-            raise self._error(name, e.expected, e.found) from None
+            raise e.error(self._probe.path, self._at(name)) from None
 
     def _dataset(self, name: str) -> Any:
         """A dataset that can be read as a whole, which is counted."""
@@ -199,7 +199,7 @@ def opened(probe: Probe) -> Iterator[Group]:
     except SteadyposeError:
         raise
     except Broken as e:
-        raise probe.error("", e.expected, e.found) from None
+        raise e.error(probe.path, "") from None
     except _STUMBLES as e:
         raise probe.error("", "an undamaged HDF5 file", f"{type(e).__name__}: {e}") from None
 

@@ -116,7 +116,7 @@ def _array(path: Path, file: Any, size: int, place: str) -> npt.NDArray[Any]:
         flat = np.frombuffer(raw, dtype) if raw else np.empty(0, dtype)
         return flat.reshape(shape, order="F" if fortran else "C")
     except Broken as e:
-        raise FormatError(path, place, e.expected, e.found) from None
+        raise e.error(path, place) from None
 
 
 def _header(reader: Reader) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:

@@ -66,8 +66,19 @@ def loads_json(data: bytes) -> Any:
     except orjson.JSONDecodeError:
         if b"NaN" in data or b"Infinity" in data:
             with contextlib.suppress(ValueError, RecursionError):
-                return json.loads(data, parse_constant=lambda _: None)
+                return _plain(json.loads(data, parse_constant=lambda _: None, parse_int=_number))
         raise
+
+
+def _number(digits: str) -> int | float:
+    """As orjson reads it: an integer too long for 64 bits is a number with a fraction, or infinite."""
+    return int(digits) if len(digits) < 19 else float(digits)
+
+
+def _plain(document: Any) -> Any:
+    """The document; raises ValueError for half a character (a lone surrogate), which no file can hold."""
+    json.dumps(document, ensure_ascii=False).encode()
+    return document
 
 
 class Probe:

@@ -160,7 +160,7 @@ def _load(path: Path, z: zipfile.ZipFile) -> Any:
     try:
         return unpickle(reader, _TorchMachine(reader, len(raw), z, folder))
     except Broken as e:
-        raise FormatError(path, f"data.pkl, byte {reader.position}", e.expected, e.found) from None
+        raise e.error(path, f"data.pkl, byte {reader.position}") from None
 
 
 _CALLS = {("torch", "Size"), ("torch", "device")}
