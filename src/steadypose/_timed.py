@@ -69,8 +69,11 @@ def numbers(value: npt.ArrayLike, dtype: type[np.generic], what: str) -> npt.NDA
     """As an array of a type; a number too large for it becomes infinite, quietly."""
     try:
         with np.errstate(over="ignore"):
-            return np.asarray(value, dtype=dtype)
-    except (TypeError, ValueError, OverflowError) as e:  # text, ragged lists, integers of 400 digits
+            a = np.asarray(value)
+            if a.dtype.kind in "cmM":
+                raise TypeError(f"it is of {a.dtype}")
+            return a.astype(dtype, copy=False)
+    except (TypeError, ValueError, OverflowError, RecursionError) as e:  # text, ragged lists, 400 digits
         raise DataError(
             f"expected {what} as an array of numbers, found {type(value).__name__}: {e}"
         ) from None
@@ -80,11 +83,7 @@ def check_times(times: npt.ArrayLike | None, fps: float | None, frames: int) -> 
     if times is None:
         if fps is None:
             raise DataError("expected fps or times, found neither")
-        rate = numbers(fps, np.float64, "fps")
-        if rate.ndim or not (np.isfinite(rate) and rate > 0):
-            raise DataError(f"expected a frame rate above 0 fps, found {fps}")
-        check_rate(float(rate))
-        return np.arange(frames) / float(rate)
+        return np.arange(frames) / checked_rate(fps)
     t = numbers(times, np.float64, "times").copy()
     if t.shape != (frames,):
         raise DataError(f"expected {frames} times, one a frame, found shape {t.shape}")
@@ -104,6 +103,16 @@ def check_times(times: npt.ArrayLike | None, fps: float | None, frames: int) -> 
     return t
 
 
+def checked_rate(fps: Any) -> float:
+    """A frame rate that was given; raises DataError if it is none, or one that no recording has."""
+    rate = numbers(fps, np.float64, "fps")
+    if rate.ndim or not (np.isfinite(rate) and rate > 0):
+        found = f"{fps}" if rate.ndim == 0 else f"an array of shape {rate.shape}"
+        raise DataError(f"expected a frame rate above 0 fps, found {found}")
+    check_rate(float(rate))
+    return float(rate)
+
+
 def check_rate(fps: float) -> None:
     """Raises DataError for a rate that no recording has; the work on it would never end."""
     if not SLOWEST <= fps <= FASTEST:
@@ -118,14 +127,16 @@ def within_reach(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def check_names(persons: Iterable[str] | None, count: int) -> tuple[str, ...]:
-    names = tuple(str(i) for i in range(count)) if persons is None else tuple(str(p) for p in persons)
+    if not isinstance(persons, Iterable | None):
+        raise DataError(f"expected the names of persons, found {type(persons).__name__}")
+    names = tuple(str(p) for p in (range(count) if persons is None else persons))
     if len(names) != count or len(set(names)) != count:
-        raise DataError(f"expected {count} unique person names, found {names}")
+        raise DataError(f"expected {count} unique person names, found {', '.join(names) or 'none'}")
     return names
 
 
 def check_choice(value: str, allowed: Any, what: str) -> None:
-    if value not in get_args(allowed):
+    if not isinstance(value, str) or value not in get_args(allowed):
         raise DataError(f"expected {what} to be one of {', '.join(get_args(allowed))}, found {value!r}")
 
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_LONGEST = 2000  # letters of a message
+
 
 class SteadyposeError(Exception):
     """Anything steadypose refuses to do; its message is one line a user can act on."""
+
+    def __init__(self, message: str = "") -> None:
+        line = " ".join(str(message).split())  # it may quote what was given, which may be anything
+        super().__init__(line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …")
 
 
 class DataError(SteadyposeError, ValueError):
@@ -29,7 +35,7 @@ class FormatError(SteadyposeError, ValueError):
     def __init__(self, path: str | Path, place: str, expected: str, found: str) -> None:
         self.path, self.place, self.expected, self.found = str(path), place, expected, found
         where = f"{path}: {place}" if place else str(path)
-        super().__init__(" ".join(f"{where}: expected {expected}, found {found}".split()))
+        super().__init__(f"{where}: expected {expected}, found {found}")
 
 
 class ForeignError(FormatError):

@@ -29,6 +29,7 @@ from steadypose._timed import (
     numbers,
     within_reach,
 )
+from steadypose._given import names_of
 from steadypose.errors import DataError
 from steadypose.skeleton import Skeleton
 from steadypose.skeleton import skeleton as find_skeleton
@@ -175,8 +176,10 @@ class PoseSequence(Timed):
 
         ``filled`` adds to what was marked as filled before. Raises DataError if the shape changes.
         """
-        if positions.shape != self.positions.shape:
-            raise DataError(f"expected positions of shape {self.positions.shape}, found {positions.shape}")
+        if np.shape(positions) != self.positions.shape:
+            raise DataError(
+                f"expected positions of shape {self.positions.shape}, found {np.shape(positions)}"
+            )
         marks = filled if self.filled is None else self.filled if filled is None else self.filled | filled
         return replace(self, positions=positions, filled=marks, history=(*self.history, note))
 
@@ -198,10 +201,11 @@ class PoseSequence(Timed):
             f = (
                 every
                 if frames is None
-                else every[frames if isinstance(frames, slice) else np.asarray(frames)]
+                else every[frames if isinstance(frames, slice) else np.atleast_1d(frames)]
             )
-        except IndexError as e:
+        except (IndexError, TypeError, ValueError) as e:
             raise DataError(f"expected frames among {len(self.times)}: {e}") from None
+        persons = None if persons is None else names_of(persons, "persons")
         unknown = [p for p in persons or () if p not in self.persons]
         if unknown:
             raise DataError(f"expected persons among {', '.join(self.persons)}, found {unknown[0]!r}")
@@ -209,7 +213,7 @@ class PoseSequence(Timed):
         k = (
             list(range(len(self.skeleton)))
             if keypoints is None
-            else [self.skeleton.index(n) for n in keypoints]
+            else [self.skeleton.index(n) for n in names_of(keypoints, "keypoints")]
         )
 
         def pick(a: npt.NDArray[Any]) -> npt.NDArray[Any]:

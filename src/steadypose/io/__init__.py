@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from steadypose._given import path_of
 from steadypose._writing import will_read
 from steadypose.errors import ForeignError, FormatError
 from steadypose.io._damage import check_intact, claims
-from steadypose.io._doors import path_of, reading
+from steadypose.io._doors import reading
 from steadypose.io._missing import hide
 from steadypose.io._probe import Probe, ReadOptions
 from steadypose.io._registry import FORMATS, Format, find
@@ -87,7 +87,7 @@ def read(
     )
     if stream is None:
         return next(iter(streams.values()))
-    if stream not in streams:
+    if not isinstance(stream, str) or stream not in streams:
         raise FormatError(str(path), "", f"a stream among {', '.join(streams)}", repr(stream))
     return streams[stream]
 

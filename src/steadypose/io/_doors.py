@@ -50,14 +50,6 @@ def filling(target: Path, format: str) -> Iterator[None]:
         raise SteadyposeError(f"{target}: expected data that {format} can hold, found {brief(e)}") from e
 
 
-def path_of(path: Any) -> Path:
-    """``path`` as a path; raises DataError if it is none."""
-    try:
-        return Path(path)
-    except TypeError:
-        raise DataError(f"expected a path, found {type(path).__name__}") from None
-
-
 def streams_of(data: Any) -> dict[str, Motion]:
     """What is to be written, by name of stream.
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from steadypose._timed import within_reach
+from steadypose._timed import checked_rate, within_reach
 from steadypose.errors import FormatError
 from steadypose.sequence import Motion, Source, Unit
 from steadypose.skeleton import Skeleton
@@ -220,16 +220,8 @@ def timeline(numbers: npt.ArrayLike, options: ReadOptions, fps: float | None = N
     if options.fps is not None or fps is not None:
         rate = options.fps if options.fps is not None else fps
         assert rate is not None
-        return n / _positive(rate), []
+        return n / checked_rate(rate), []
     return n / ASSUMED_FPS, [f"no frame rate in the file: {ASSUMED_FPS:g} fps assumed"]
-
-
-def _positive(fps: float) -> float:
-    from steadypose.errors import DataError
-
-    if not (np.isfinite(fps) and fps > 0):
-        raise DataError(f"expected a frame rate above 0 fps, found {fps}")
-    return float(fps)
 
 
 def keep_exact(original: npt.ArrayLike, new: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 
+from steadypose._given import path_of
 from steadypose._writing import writing
 from steadypose.errors import FormatError, SteadyposeError
-from steadypose.io._doors import filling, path_of, reading, streams_of
+from steadypose.io._doors import filling, reading, streams_of
 from steadypose.io._missing import restore
 from steadypose.io._probe import Probe, ReadOptions
 from steadypose.io._registry import FORMATS, Format, find

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._given import path_of
 from steadypose._writing import will_read
 from steadypose.errors import DataError, FormatError
 
@@ -213,7 +214,7 @@ def read_camera(path: str | Path, name: str | None = None) -> Intrinsics:
     FormatError
         If the file is no calibration, or has no camera of that name; the message lists those it has.
     """
-    where = Path(path)
+    where = path_of(path)
     will_read(where)
     try:
         content = tomllib.loads(where.read_text(encoding="utf-8"))

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steadypose import rotations
+from steadypose._given import is_finite
 from steadypose.errors import DataError
 from steadypose.refine._kalman import adaptive_spline, smoothing_spline
 from steadypose.refine._regression import boxcar, gaussian4, local_polynomial
@@ -53,8 +54,7 @@ class Filter(ABC):
         for f in tunable(self):
             value = getattr(self, f.name)
             zero_ok = f.metadata["unit"] == "" and f.type != "int"
-            number = isinstance(value, int | float | np.number) and np.isfinite(value)
-            if not number or not (value > 0 or (zero_ok and value == 0)):
+            if not is_finite(value) or not (value > 0 or (zero_ok and value == 0)):
                 unit = {"s": " seconds", "Hz": " hertz"}.get(f.metadata["unit"], "")
                 raise DataError(f"{self.name}: expected {f.name} above 0{unit}, found {value!r}")
             if f.type == "int" and int(value) != value:
@@ -335,7 +335,7 @@ def make_filter(method: str, **parameters: Any) -> Filter:
     DataError
         If there is no such method or it has no such parameter; the message lists those that there are.
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise DataError(f"expected a method among {', '.join(METHODS)}, found {method!r}")
     kind = METHODS[method]
     known = [f.name for f in fields(kind)]
