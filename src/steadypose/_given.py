@@ -1,4 +1,4 @@
-"""Arguments as they were given, checked: a wrong one is a line that says what was expected and what was found."""
+"""Arguments as they were given, checked: of a wrong one is said what was expected and what was found."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def path_of(value: Any) -> Path:
         raise DataError(f"expected a path, found {type(value).__name__}") from None
     except UnicodeEncodeError as e:
         raise DataError(f"expected a path, found a name that no file can have: {e}") from None
+    if "\0" in str(path):
+        raise DataError("expected a path, found one with a zero byte in it")
     return path
 
 

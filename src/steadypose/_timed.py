@@ -70,7 +70,7 @@ def numbers(value: npt.ArrayLike, dtype: type[np.generic], what: str) -> npt.NDA
     try:
         with np.errstate(over="ignore"):
             a = np.asarray(value)
-            if a.dtype.kind in "cmM":
+            if a.dtype.kind in "cmMSU":
                 raise TypeError(f"it is of {a.dtype}")
             return a.astype(dtype, copy=False)
     except (TypeError, ValueError, OverflowError, RecursionError) as e:  # text, ragged lists, 400 digits

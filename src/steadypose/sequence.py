@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._given import names_of
 from steadypose._timed import (
     Bools,
     Floats,
@@ -29,7 +30,6 @@ from steadypose._timed import (
     numbers,
     within_reach,
 )
-from steadypose._given import names_of
 from steadypose.errors import DataError
 from steadypose.skeleton import Skeleton
 from steadypose.skeleton import skeleton as find_skeleton

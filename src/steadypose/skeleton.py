@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from steadypose._names import canonical_name, canonical_names
 from steadypose._given import name_of, names_of
+from steadypose._names import canonical_name, canonical_names
 from steadypose.errors import DataError
 
 __all__ = ["Skeleton", "canonical_name", "skeleton"]

@@ -15,6 +15,7 @@ import steadypose as sp
 
 h5py = pytest.importorskip("h5py")
 
+
 def new(path: Path, fill: Callable[[Any], None]) -> Path:
     with h5py.File(path, "w", libver="latest") as file:
         fill(file)
@@ -93,7 +94,7 @@ def test_a_data_set_in_place_of_a_group_ends(key: str, tmp_path: Path) -> None:
 
     with pytest.raises(sp.FormatError):
         sp.read(new(tmp_path / "a.h5", fill))
-    with pytest.raises(sp.FormatError, match="a group|a pandas table"):
+    with pytest.raises(sp.FormatError, match=r"a group|a pandas table"):
         sp.read(tmp_path / "a.h5", format="deeplabcut-h5")
 
 
@@ -108,9 +109,7 @@ def test_nothing_outside_the_file_is_opened(format: str, tmp_path: Path) -> None
         "storage": lambda file, name: file.create_dataset(
             name, (1, 2, 1, 3), "f8", external=[(str(raw), 0, 48)]
         ),
-        "virtual": lambda file, name: file.create_virtual_dataset(
-            name, virtual(secret)
-        ),
+        "virtual": lambda file, name: file.create_virtual_dataset(name, virtual(secret)),
     }
     for how, put in ways.items():
         name = "tracks" if format == "sleap" else "df_with_missing"
@@ -123,7 +122,7 @@ def test_nothing_outside_the_file_is_opened(format: str, tmp_path: Path) -> None
 
         path = new(tmp_path / f"{how}.h5", fill)
         secret_time, raw_time = secret.stat().st_atime_ns, raw.stat().st_atime_ns
-        with pytest.raises(sp.FormatError, match="another file|expected a group"):
+        with pytest.raises(sp.FormatError, match=r"another file|expected a group"):
             sp.read(path, format=format)
         assert (secret.stat().st_atime_ns, raw.stat().st_atime_ns) == (secret_time, raw_time)
 

@@ -138,7 +138,9 @@ def test_more_persons_than_a_video_can_have_are_refused():
 
 def test_a_crowd_takes_time_and_memory_by_its_size_and_not_by_the_square():
     people = 2000
-    points, frame, _ = scene(line((0, 0), (1, 0), 3) + 300.0 * np.stack(np.divmod(np.arange(people), 50), 1)[:, None])
+    points, frame, _ = scene(
+        line((0, 0), (1, 0), 3) + 300.0 * np.stack(np.divmod(np.arange(people), 50), 1)[:, None]
+    )
     tracemalloc.start()
     slots = link(points, frame, range(3))
     assert tracemalloc.get_traced_memory()[1] < 20 * points.nbytes  # all pairs: 64 MB for their numbers alone

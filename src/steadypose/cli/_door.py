@@ -42,7 +42,7 @@ def open_streams() -> None:
 
 
 def _writer(number: int) -> TextIO:
-    return open(number, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - it stands for a standard stream
+    return open(number, "w", encoding="utf-8")
 
 
 def explain(e: BaseException) -> int:

@@ -98,7 +98,7 @@ def recognised(path: Path) -> bool:
 
 
 def _meant(path: Path) -> bool:
-    """Whether an entry of a folder is a pose file, or was one: what is damaged is an error, not passed over."""
+    """Whether an entry of a folder is, or was, a pose file: what is damaged is an error, not passed over."""
     from steadypose.io import detect
 
     try:

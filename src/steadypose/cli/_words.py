@@ -37,7 +37,7 @@ def say(text: str, *, quiet: bool = False) -> None:
 
 
 def abandon(stream: TextIO) -> None:
-    """Send a stream nowhere: what it still holds could not be written, and would be tried again at the end."""
+    """Send a stream nowhere: what it still holds could not be written, and would be tried again later."""
     with suppress(OSError, ValueError):  # tests have streams that are no files
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

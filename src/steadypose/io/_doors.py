@@ -32,7 +32,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
     except SteadyposeError:
         raise
     except Broken as e:
-        raise e.error(path, "") from None
+        raise e.error(str(path), "") from None
     except OSError as e:
         raise FormatError(str(path), "", "a readable file", e.strerror or str(e)) from None
     except Exception as e:

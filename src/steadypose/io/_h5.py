@@ -94,7 +94,9 @@ class Group:
         kind = _h5py().check_string_dtype(dataset.dtype)
         if dataset.dtype.hasobject and kind is None:
             raise self._error(name, "texts", str(dataset.dtype))
-        values = self._long_texts(name, dataset) if dataset.dtype.hasobject else np.ravel(dataset[()]).tolist()
+        values = (
+            self._long_texts(name, dataset) if dataset.dtype.hasobject else np.ravel(dataset[()]).tolist()
+        )
         return [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values]
 
     def attribute(self, name: str, of: str = "") -> Any:

@@ -239,5 +239,3 @@ def _packed(track: Ints, when: Points) -> Ints:
 
 def _gate(age: Points) -> Points:
     return np.minimum(GATE + GATE_GROWTH * (np.maximum(age, 1.0) - 1.0), GATE_MOST)
-
-

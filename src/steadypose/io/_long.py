@@ -176,7 +176,7 @@ def _group(
     last[frame] = rows
     points = keypoint >= 0
     here, person = np.unique(person[points], return_inverse=True)
-    name = f"{prefix}{camera}" if camera.lstrip("-").isdigit() else camera
+    name = f"{prefix}{camera}" if camera.lstrip("-").isdecimal() else camera
     who = tuple(persons[i] or "0" for i in here)
     return Group(name, rows[points], frame[points], person, keypoint[points], last, number, times, who)
 

@@ -136,8 +136,8 @@ class Table:
         old = self.floats(columns)
         new = np.asarray(values, dtype=np.float64).reshape(old.shape)
         with np.errstate(over="ignore", invalid="ignore"):
-            # Positions travel as float32: what it cannot tell apart has not changed. (What is infinite, or too
-            # far away for anything, is missing.)
+            # Positions travel as float32: what it cannot tell apart has not changed. (What is infinite, or
+            # too far away for anything, is missing.)
             same = old.astype(np.float32) == new.astype(np.float32)
             same |= np.isnan(within_reach(old)) & ~np.isfinite(new)
         row, at = np.nonzero(~same)

@@ -29,6 +29,9 @@ Values = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.intp]
 
+_HIGHEST_ORDER = 20
+_UTMOST = 1e6  # what a parameter and its inverse may be at most, in whatever unit
+
 
 def _parameter(default: float, low: float, high: float, unit: str, help: str) -> Any:
     """A dataclass field with what --help and tuning need to know about it; low and high bound the search
@@ -54,11 +57,15 @@ class Filter(ABC):
         for f in tunable(self):
             value = getattr(self, f.name)
             zero_ok = f.metadata["unit"] == "" and f.type != "int"
+            unit = {"s": " seconds", "Hz": " hertz"}.get(f.metadata["unit"], "")
             if not is_finite(value) or not (value > 0 or (zero_ok and value == 0)):
-                unit = {"s": " seconds", "Hz": " hertz"}.get(f.metadata["unit"], "")
                 raise DataError(f"{self.name}: expected {f.name} above 0{unit}, found {value!r}")
-            if f.type == "int" and int(value) != value:
-                raise DataError(f"{self.name}: expected a whole number for {f.name}, found {value!r}")
+            if value and not 1 / _UTMOST <= value <= _UTMOST:
+                limits = f"from {1 / _UTMOST:g} to {_UTMOST:g}{unit}"
+                raise DataError(f"{self.name}: expected {f.name} {limits}, found {value!r}")
+            if f.type == "int" and (int(value) != value or value > _HIGHEST_ORDER):
+                wanted = f"a whole number for {f.name}, {_HIGHEST_ORDER} at most"
+                raise DataError(f"{self.name}: expected {wanted}, found {value!r}")
 
     def describe(self) -> str:
         """The filter with its parameters, as it stands in a history."""
@@ -283,9 +290,9 @@ class Slerp(Filter):
     def check_rate(self, fps: float) -> None:
         """See :meth:`Filter.check_rate`: at a very high rate the passes would never end."""
         if self.sigma**2 * fps**2 > 0.3 * MOST_PASSES:
+            most = (0.3 * MOST_PASSES) ** 0.5 / fps
             raise DataError(
-                f"slerp: expected a sigma of at most {(0.3 * MOST_PASSES) ** 0.5 / fps:.3g} s at {fps:.6g} fps, "
-                f"found {self.sigma:g}"
+                f"slerp: expected a sigma of at most {most:.3g} s at {fps:.6g} fps, found {self.sigma:g}"
             )
 
     def smooth(
