@@ -28,7 +28,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
             raise FormatError(path, "", what, f"more than {_LARGEST} bytes")
         return parse_toml(raw.decode())
     except OSError as e:
-        raise FormatError(path, "", what, e.strerror or str(e)) from None
+        raise FormatError(path, "", "a readable file", e.strerror or str(e)) from None
     except UnicodeDecodeError as e:
         raise FormatError(path, f"byte {e.start}", what, "bytes that are not UTF-8") from None
     except DataError as e:

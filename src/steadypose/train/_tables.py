@@ -109,7 +109,7 @@ def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
         parts = [_fit(v, k) for v, k in zip(value, kinds, strict=False)]
         return len(value) == len(kinds) and all(p[0] for p in parts), tuple(p[1] for p in parts)
     if hint is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value)
+        number = isinstance(value, float) or (type(value) is int and is_finite(value))
         return number, float(value) if number else value
     if hint is int:
         return type(value) is int and abs(value) <= _LARGEST, value
