@@ -16,6 +16,9 @@ Unit = Literal["px", "normalized", "m", "mm", "cm"]
 Space = Literal["image", "camera", "world", "root-relative"]
 Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
+SLOWEST, FASTEST = 1e-9, 1e6  # frames per second: one in thirty years, and the fastest cameras there are
+CLOSEST = 1e-9  # seconds between two frames; what is closer is one time, rounded
+FARTHEST = 1e12  # coordinates beyond this are none, whatever the unit; their cubes still fit single precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +69,11 @@ def numbers(value: npt.ArrayLike, dtype: type[np.generic], what: str) -> npt.NDA
     """As an array of a type; a number too large for it becomes infinite, quietly."""
     try:
         with np.errstate(over="ignore"):
-            return np.asarray(value, dtype=dtype)
-    except (TypeError, ValueError) as e:  # text, ragged lists
+            a = np.asarray(value)
+            if a.dtype.kind in "cmMSU":
+                raise TypeError(f"it is of {a.dtype}")
+            return a.astype(dtype, copy=False)
+    except (TypeError, ValueError, OverflowError, RecursionError) as e:  # text, ragged lists, 400 digits
         raise DataError(
             f"expected {what} as an array of numbers, found {type(value).__name__}: {e}"
         ) from None
@@ -77,34 +83,60 @@ def check_times(times: npt.ArrayLike | None, fps: float | None, frames: int) -> 
     if times is None:
         if fps is None:
             raise DataError("expected fps or times, found neither")
-        rate = numbers(fps, np.float64, "fps")
-        if rate.ndim or not (np.isfinite(rate) and rate > 0):
-            raise DataError(f"expected a frame rate above 0 fps, found {fps}")
-        return np.arange(frames) / float(rate)
+        return np.arange(frames) / checked_rate(fps)
     t = numbers(times, np.float64, "times").copy()
     if t.shape != (frames,):
         raise DataError(f"expected {frames} times, one a frame, found shape {t.shape}")
     if not np.isfinite(t).all():
         at = int(np.flatnonzero(~np.isfinite(t))[0])
         raise DataError(f"expected finite times, found {t[at]} at frame {at}")
-    step = np.diff(t)
-    if (step <= 0).any():
-        at = int(np.flatnonzero(step <= 0)[0])
+    with np.errstate(over="ignore"):
+        step = np.diff(t)
+    if (step < CLOSEST).any():
+        at = int(np.flatnonzero(step < CLOSEST)[0])
         raise DataError(
             f"expected strictly increasing times, found {t[at]:.10g} then {t[at + 1]:.10g} at frame {at + 1}"
         )
+    if len(step):
+        with np.errstate(over="ignore"):
+            check_rate(float(1.0 / np.median(step)))
     return t
 
 
+def checked_rate(fps: Any) -> float:
+    """A frame rate that was given; raises DataError if it is none, or one that no recording has."""
+    rate = numbers(fps, np.float64, "fps")
+    if rate.ndim or not (np.isfinite(rate) and rate > 0):
+        found = f"{fps}" if rate.ndim == 0 else f"an array of shape {rate.shape}"
+        raise DataError(f"expected a frame rate above 0 fps, found {found}")
+    check_rate(float(rate))
+    return float(rate)
+
+
+def check_rate(fps: float) -> None:
+    """Raises DataError for a rate that no recording has; the work on it would never end."""
+    if not SLOWEST <= fps <= FASTEST:
+        raise DataError(f"expected a frame rate from {SLOWEST:g} to {FASTEST:g} fps, found {fps:g}")
+
+
+def within_reach(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array with NaN for whatever is infinite, or so far away that nothing can be computed from it."""
+    with np.errstate(invalid="ignore"):
+        far = np.abs(a) > FARTHEST
+    return np.where(far, a.dtype.type(np.nan), a) if far.any() else a
+
+
 def check_names(persons: Iterable[str] | None, count: int) -> tuple[str, ...]:
-    names = tuple(str(i) for i in range(count)) if persons is None else tuple(str(p) for p in persons)
+    if not isinstance(persons, Iterable | None):
+        raise DataError(f"expected the names of persons, found {type(persons).__name__}")
+    names = tuple(str(p) for p in (range(count) if persons is None else persons))
     if len(names) != count or len(set(names)) != count:
-        raise DataError(f"expected {count} unique person names, found {names}")
+        raise DataError(f"expected {count} unique person names, found {', '.join(names) or 'none'}")
     return names
 
 
 def check_choice(value: str, allowed: Any, what: str) -> None:
-    if value not in get_args(allowed):
+    if not isinstance(value, str) or value not in get_args(allowed):
         raise DataError(f"expected {what} to be one of {', '.join(get_args(allowed))}, found {value!r}")
 
 
@@ -153,3 +185,12 @@ def complete(positions: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
     for d in range(1, positions.shape[-1]):
         there &= np.isfinite(positions[..., d])
     return there
+
+
+def check_motion(value: Any) -> None:
+    """Raises DataError for anything but a sequence of positions or rotations."""
+    if not isinstance(value, Timed):
+        raise DataError(
+            f"expected a PoseSequence or a BodyMotion, found {type(value).__name__} "
+            "(PoseSequence.from_array makes one of an array)"
+        )

@@ -38,6 +38,10 @@ class FormatError(SteadyposeError, ValueError):
         ValueError.__init__(self, _line(said))  # whole, however long the path is
 
 
+class ForeignError(FormatError):
+    """A file or folder that is intact, as far as can be seen, but of something else."""
+
+
 class MissingExtraError(SteadyposeError, ImportError):
     """A format or plot that needs an optional dependency which is not installed."""
 

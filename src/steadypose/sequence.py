@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._given import names_of
 from steadypose._timed import (
     Bools,
     Floats,
@@ -27,6 +28,7 @@ from steadypose._timed import (
     count,
     frozen,
     numbers,
+    within_reach,
 )
 from steadypose.errors import DataError
 from steadypose.skeleton import Skeleton
@@ -44,7 +46,7 @@ class PoseSequence(Timed):
     Parameters
     ----------
     positions : ndarray of float32, shape (frames, persons, keypoints, 2 or 3)
-        In ``unit``. Missing is NaN, never 0; infinities are taken as missing.
+        In ``unit``. Missing is NaN, never 0; infinities and numbers beyond 1e12 are taken as missing.
     times : ndarray of float64, shape (frames,)
         Seconds, strictly increasing; steps may be uneven.
     skeleton
@@ -96,10 +98,8 @@ class PoseSequence(Timed):
             )
         check_choice(self.unit, Unit, "unit")
         check_choice(self.space, Space, "space")
-        if np.isinf(x).any():
-            x = np.where(np.isinf(x), np.float32(np.nan), x)
         set_ = object.__setattr__
-        set_(self, "positions", frozen(x))
+        set_(self, "positions", frozen(within_reach(x)))
         set_(self, "times", frozen(check_times(self.times, None, x.shape[0])))
         set_(self, "persons", check_names(self.persons or None, x.shape[1]))
         set_(self, "history", tuple(self.history))
@@ -176,8 +176,10 @@ class PoseSequence(Timed):
 
         ``filled`` adds to what was marked as filled before. Raises DataError if the shape changes.
         """
-        if positions.shape != self.positions.shape:
-            raise DataError(f"expected positions of shape {self.positions.shape}, found {positions.shape}")
+        if np.shape(positions) != self.positions.shape:
+            raise DataError(
+                f"expected positions of shape {self.positions.shape}, found {np.shape(positions)}"
+            )
         marks = filled if self.filled is None else self.filled if filled is None else self.filled | filled
         return replace(self, positions=positions, filled=marks, history=(*self.history, note))
 
@@ -199,10 +201,11 @@ class PoseSequence(Timed):
             f = (
                 every
                 if frames is None
-                else every[frames if isinstance(frames, slice) else np.asarray(frames)]
+                else every[frames if isinstance(frames, slice) else np.atleast_1d(frames)]
             )
-        except IndexError as e:
+        except (IndexError, TypeError, ValueError) as e:
             raise DataError(f"expected frames among {len(self.times)}: {e}") from None
+        persons = None if persons is None else names_of(persons, "persons")
         unknown = [p for p in persons or () if p not in self.persons]
         if unknown:
             raise DataError(f"expected persons among {', '.join(self.persons)}, found {unknown[0]!r}")
@@ -210,7 +213,7 @@ class PoseSequence(Timed):
         k = (
             list(range(len(self.skeleton)))
             if keypoints is None
-            else [self.skeleton.index(n) for n in keypoints]
+            else [self.skeleton.index(n) for n in names_of(keypoints, "keypoints")]
         )
 
         def pick(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -361,7 +364,7 @@ class BodyMotion(Timed):
                 a = numbers(value, np.float64, name)
                 if a.shape not in allowed:
                     raise DataError(f"expected {name} of shape {allowed[0]}, found {a.shape}")
-                set_(self, name, frozen(np.where(np.isfinite(a), a, np.nan)))
+                set_(self, name, frozen(within_reach(a)))
         if self.body_shape is not None:
             b = numbers(self.body_shape, np.float64, "body_shape")
             if b.ndim != 3 or b.shape[:2] != r.shape[:2]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._given import name_of, names_of
 from steadypose._names import canonical_name, canonical_names
 from steadypose.errors import DataError
 
@@ -111,7 +112,7 @@ class Skeleton:
         DataError
             If the skeleton has no such keypoint.
         """
-        if name in self.keypoints:
+        if name_of(name, "a keypoint") in self.keypoints:
             return self.keypoints.index(name)
         if canonical_name(name) in self.canonical:
             return self.canonical.index(canonical_name(name))
@@ -152,7 +153,7 @@ class Skeleton:
         """
         from steadypose._layouts import hang
 
-        kept = tuple(names)
+        kept = names_of(names, "keypoints")
         parents, edges, root = (
             hang(canonical_names(kept)) if len(set(kept)) == len(kept) else (None, None, ())
         )

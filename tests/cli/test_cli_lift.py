@@ -177,7 +177,7 @@ def test_dry_run_needs_no_network_and_writes_nothing(run: Run, here: Path) -> No
         (["-w", "Calib.toml"], 1, "Calib.toml: expected a network in ONNX"),
         (["-w", "n.onnx", "--stature", "175"], 1, "expected stature in metres"),
         (["-w", "n.onnx", "--max-gap", "-1"], 2, "max-gap"),
-        (["-w", "n.onnx", "--camera", "gone.toml"], 1, "gone.toml: expected a readable calibration"),
+        (["-w", "n.onnx", "--camera", "gone.toml"], 1, "gone.toml: expected a readable file"),
         (["-w", "n.onnx", "--stream", "left"], 1, "expected a stream among"),
         (["-w", "n.onnx", "--to", "nothing"], 2, "No format has that name"),
         (["-w", "n.onnx", "-o", "gone/a.npz"], 1, "existing folder"),

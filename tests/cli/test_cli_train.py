@@ -139,7 +139,7 @@ def test_the_name_of_a_training_leads_nowhere_else(run: Run, here: Path) -> None
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (("none.toml",), "none.toml: expected a TOML file: No such file or directory"),
+        (("none.toml",), "none.toml: expected a readable file, found No such file or directory"),
         (("tiny.toml", "--set", "trainer.epoch=3"), "trainer.epoch: expected 'epochs', found an unknown key"),
         (("tiny.toml", "--set", "epochs"), "expected a change such as optimiser.rate=1e-3, found 'epochs'"),
         (("tiny.toml",), "STEADYPOSE_DATA"),

@@ -9,7 +9,9 @@ import re
 import resource
 import subprocess
 import sys
+import tracemalloc
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ import pytest
 from io_samples import body, content, openpose_folder, read_positions, sample, suffix, trc_file
 
 import steadypose as sp
+from steadypose.cli._files import expand
+from steadypose.report import report
 
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
 
@@ -76,7 +80,7 @@ def test_unknown_content(tmp_path: Path) -> None:
     for name, data in (
         ("a.json", b'{"width": 3}'),
         ("a.csv", b"a,b\n1,2\n"),
-        ("a.pkl", b"hello"),
+        ("a.txt", b"hello"),
         ("a", b"\0" * 9),
     ):
         (tmp_path / name).write_bytes(data)
@@ -124,6 +128,50 @@ def test_truncated(format: str, tmp_path: Path) -> None:
     refused(path, format=format)
 
 
+DAMAGED = {
+    "a.json": b'{"frames": [{"fra',
+    "a.npz": content("amass")[:-100],
+    "a.npy": b"\x93NUMPY\x01\x00v\x00",
+    "a.zip": b"PK\x03\x04 and so on",
+    "a.pkl": content("threedpw")[:200],
+    "a.h5": b"\x89HDF\r\n\x1a\n and so on",
+    "a.pt": b"PK\x03\x04 and so on",
+    "a.c3d": b"\x02P",
+    "a.bvh": b"HIERARC",
+    "a": b"PK\x03\x04 and so on",
+    "empty.json": b"",
+}
+FOREIGN = {
+    "notes.txt": b"[TODO] buy milk",
+    ".DS_Store": b"\0\0\0\1Bud1",
+    "a.jpg": b"\xff\xd8\xff\xe0" + bytes(99),
+    "other.json": b'{"width": 3}',
+    "a.csv": b"a,b\n1,2\n",
+    "words.docx": b"PK\x03\x04 and so on",
+    "model.pkl": b"\x80\x04csklearn.svm\nSVC\n.",
+    "empty.txt": b"",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged(name: str, tmp_path: Path) -> None:
+    good = sample("trc", tmp_path, "good.trc")
+    (tmp_path / name).write_bytes(DAMAGED[name])
+    message = refused(tmp_path / name)
+    assert "no format recognises" not in message
+    found, passed_over = expand([str(tmp_path)])
+    assert (found, passed_over) == (sorted([good, tmp_path / name]), [])
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_foreign(name: str, tmp_path: Path) -> None:
+    good = sample("trc", tmp_path, "good.trc")
+    (tmp_path / name).write_bytes(FOREIGN[name])
+    found, passed_over = expand([str(tmp_path)])
+    assert found == [good]
+    assert passed_over == ([] if name.startswith(".") else [tmp_path / name])
+
+
 def test_not_text(tmp_path: Path) -> None:
     path = trc_file(tmp_path / "a.trc")
     data = path.read_bytes()
@@ -167,9 +215,17 @@ def test_infinity(number: str, tmp_path: Path) -> None:
     assert sp.write(seq, tmp_path / "b.trc").read_bytes() == (tmp_path / "a.trc").read_bytes()
 
 
-def test_too_large(tmp_path: Path) -> None:
-    path = openpose_folder(tmp_path / "a", [[body(100.0)], [[1e300, *body(100.0)[1:]]]])
+@pytest.mark.parametrize("number", [1e300, -3e38, 1e30, 2e12])
+def test_too_large(number: float, tmp_path: Path) -> None:
+    path = openpose_folder(tmp_path / "a", [[body(100.0)], [[number, *body(100.0)[1:]]]])
     assert read_positions(path).valid[:, 0, 0].tolist() == [True, False]
+    rows = [f"{f + 1}\t{f / 60:.6f}\t{number if f == 1 else 1.5}\t2\t3\t4\t5\t6" for f in range(3)]
+    seq = read_positions(trc_file(tmp_path / "a.trc", rows))
+    assert seq.valid[:, 0, 0].tolist() == [True, False, True]
+    assert sp.write(seq, tmp_path / "b.trc").read_bytes() == (tmp_path / "a.trc").read_bytes()
+    for method in (None, "gaussian", "adaptive"):
+        assert np.isfinite(sp.refine(seq, method).positions[:, :, 1]).all()
+    sp.evaluate(seq)
 
 
 def test_all_missing(tmp_path: Path) -> None:
@@ -235,6 +291,46 @@ def test_persons_change(tmp_path: Path) -> None:
         assert json.loads(a.read_text()) == json.loads(b.read_text())
 
 
+def test_crowd(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    people = 500
+    places = 1000.0 + 400.0 * np.stack(np.divmod(np.arange(people), 25), 1)
+    shape = np.array(body(0.0)).reshape(-1, 3)
+    frames = []
+    for _ in range(3):
+        each = (
+            shape[None]
+            + np.concatenate((places + rng.normal(0, 1, (people, 2)), np.zeros((people, 1))), 1)[:, None]
+        )
+        frames.append([one.ravel().round(2).tolist() for one in each])
+    path = openpose_folder(tmp_path / "a", frames)
+    tracemalloc.start()
+    seq = read_positions(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(seq.persons) == people
+    assert seq.valid.all()
+    assert peak < 60 * sum(f.stat().st_size for f in path.iterdir())
+
+
+def test_too_many_persons(tmp_path: Path) -> None:
+    frames = 1500
+    entries = [
+        {"image_id": f, "category_id": 1, "keypoints": [float(f + k) for k in range(51)], "idx": p}
+        for f in range(frames)
+        for p in (2 * f, 2 * f + 1)
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(entries))
+    tracemalloc.start()
+    refused(tmp_path / "a.json", f"{2 * frames} different ones in {frames} frames")
+    assert tracemalloc.get_traced_memory()[1] < 40 * (tmp_path / "a.json").stat().st_size
+    tracemalloc.stop()
+    rows = [f"{f},p{f},nose,1,2" for f in range(4000)]
+    (tmp_path / "a.csv").write_text("\n".join(["frame,person,keypoint,x,y", *rows]))
+    columns = {"frame": "frame", "person": "person", "keypoint": "keypoint", "x": "x", "y": "y"}
+    refused(tmp_path / "a.csv", "expected a table of points", format="long-csv", columns=columns)
+
+
 def test_duplicated_frames(tmp_path: Path) -> None:
     rows = ["1\t0\t1\t2\t3\t4\t5\t6", "2\t0.1\t1\t2\t3\t4\t5\t6", "2\t0.2\t1\t2\t3\t4\t5\t6"]
     refused(trc_file(tmp_path / "a.trc", rows), "line 8", "frame 2 twice")
@@ -264,8 +360,28 @@ def test_bad_fps(fps: float, tmp_path: Path) -> None:
         sp.PoseSequence.from_array(np.zeros((3, 1, 2)), fps=fps)
 
 
+@pytest.mark.parametrize("fps", [1e308, 1e7, 1e-10, 1e-300])
+def test_extreme_rate(fps: float, tmp_path: Path) -> None:
+    expected = "expected a frame rate from 1e-09 to 1e+06 fps, found"
+    path = openpose_folder(tmp_path / "a", [[body(100.0 + f)] for f in range(4)])
+    refused(path, expected, fps=fps)
+    with pytest.raises(sp.DataError, match="expected a frame rate from"):
+        sp.PoseSequence.from_array(np.zeros((3, 1, 2)), fps=fps)
+    with pytest.raises(sp.DataError, match=r"expected a frame rate from|strictly increasing"):
+        sp.PoseSequence.from_array(np.zeros((3, 1, 2)), times=np.arange(3) / fps)
+    for rate in (1e6, 1e-9):  # the fastest and the slowest that there are
+        for method in (None, "gaussian", "adaptive", "network"):
+            seq = sp.PoseSequence.from_array(np.random.default_rng(0).normal(size=(40, 2, 2)), fps=rate)
+            assert np.isfinite(sp.refine(seq, method).positions).all()
+
+
 @pytest.mark.parametrize(
-    ("times", "found"), [((0, 0.2, 0.1), "0.2 then 0.1"), ((0, 0.1, 0.1), "0.1 then 0.1")]
+    ("times", "found"),
+    [
+        ((0, 0.2, 0.1), "0.2 then 0.1"),
+        ((0, 0.1, 0.1), "0.1 then 0.1"),
+        ((0, 0.1, 0.1 + 1e-12), "0.1 then 0.1"),
+    ],
 )
 def test_bad_times(times: tuple[float, ...], found: str, tmp_path: Path) -> None:
     rows = [f"{f + 1}\t{t}\t1\t2\t3\t4\t5\t6" for f, t in enumerate(times)]
@@ -343,6 +459,92 @@ def test_bomb(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(tmp_path / "a.pkl", format="wham")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+
+
+def test_lying_sizes(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")  # test_io_h5.py has every way to lie
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["node_names"] = np.array([b"nose"])
+        file.create_dataset("tracks", (10**12, 2, 1, 3), "f8", chunks=(1000, 2, 1, 3), compression="gzip")
+    refused(tmp_path / "a.h5", "tracks", "expected content in proportion to the file")
+
+
+DEEP = b"[" * 300 + b"]" * 300
+STRANGE = {
+    "integer of 400 digits": b"9" * 400,
+    "integer of 5000 digits": b"9" * 5000,
+    "negative integer of 400 digits": b"-" + b"9" * 400,
+    "half a character": b'"\\ud800"',
+    "other half of a character": b'"a\\udcff"',
+    "300 levels": DEEP,
+    "3000 levels": DEEP * 10,
+    "null": b"null",
+}
+
+
+@pytest.mark.parametrize("beside", [b"0", b"NaN"])  # with NaN Python's own parser has to read it
+@pytest.mark.parametrize("strange", STRANGE)
+def test_strange_content(strange: str, beside: bytes, tmp_path: Path) -> None:
+    for format in ("coco", "mediapipe-json", "keraal-json", "mmpose", "alphapose"):
+        data = content(format)
+        for place in (r"-?\d+\.\d+", r'"[a-z_]+"(?=:)', r"\d+(?=[,}])", r"\[", r"^"):
+            value = STRANGE[strange] if place != "^" else b"[" + STRANGE[strange] + b"," + beside + b"]"
+            path = tmp_path / f"{format}{suffix(format)}"
+            new = re.sub(place.encode(), lambda _, v=value: v, data, count=1)
+            path.write_bytes(new.replace(b"}", b',"also":' + beside + b"}", 1))
+            try:
+                streams = sp.read_streams(path, format=format)
+            except sp.FormatError as e:
+                assert "\n" not in str(e)
+                assert str(path) in str(e)
+            else:
+                sp.write(streams, tmp_path / f"b{suffix(format)}", force=True)
+    for dtype in ("M8", "M8[s]", "m8", "c8", "S3", "V8", [("a", "f4"), ("b", "i4")]):
+        arrays = np.zeros((6, 1, 17, 2), dtype)
+        for format in ("plain", "amass", "smoothnet", "videopose3d", "mediapipe-npz"):
+            np.savez(tmp_path / "a.npz", positions=arrays, poses=arrays, positions_2d=arrays, image=arrays)
+            refused(tmp_path / "a.npz", format=format)
+        np.save(tmp_path / "a.npy", arrays)
+        refused(tmp_path / "a.npy", fps=30, skeleton="coco17")
+
+
+SEQUENCE = sp.PoseSequence.from_array(np.zeros((5, 1, 17, 2)), fps=30, skeleton="coco17")
+NO_SEQUENCES: list[Any] = [None, 5, "poses.json", b"a", [1], np.zeros((5, 1, 17, 2)), object(), 10**400]
+NO_PATHS: list[Any] = [None, 5, [], np.zeros(2), object(), "a\0b", "\ud800"]
+NO_NUMBERS: list[Any] = ["x", b"1", [], {}, np.zeros(2), object(), 10**400, float("nan"), 1j]
+MISUSE: dict[str, tuple[list[Any], Callable[[Any, Path], object]]] = {
+    "refine": (NO_SEQUENCES, lambda x, _: sp.refine(x)),
+    "evaluate": (NO_SEQUENCES, lambda x, _: sp.evaluate(x)),
+    "evaluate an action": (NO_SEQUENCES, lambda x, _: sp.evaluate({"a": x})),
+    "lift": (NO_SEQUENCES, lambda x, _: sp.lift(x)),
+    "tune": (NO_SEQUENCES, lambda x, _: sp.tune(x, x)),
+    "compare": (NO_SEQUENCES, lambda x, _: sp.metrics.compare(x, x)),
+    "write": (NO_SEQUENCES, lambda x, folder: sp.write(x, folder / "a.json")),
+    "write a stream": (NO_SEQUENCES, lambda x, folder: sp.write({"main": x}, folder / "a.json")),
+    "report": (NO_SEQUENCES, lambda x, folder: report(x, x, None, folder / "a.html")),
+    "read a path": (NO_PATHS, lambda x, _: sp.read(x)),
+    "write a path": (NO_PATHS, lambda x, _: sp.write(SEQUENCE, x)),
+    "report a path": (NO_PATHS, lambda x, _: report(SEQUENCE, SEQUENCE, None, x)),
+    "format": (NO_PATHS[1:], lambda x, folder: sp.write(SEQUENCE, folder / "a.json", format=x)),
+    "method": (NO_PATHS[1:], lambda x, _: sp.refine(SEQUENCE, x)),
+    "sigma": (NO_NUMBERS, lambda x, _: sp.refine(SEQUENCE, "gaussian", sigma=x)),
+    "max_gap": (NO_NUMBERS, lambda x, _: sp.refine(SEQUENCE, max_gap=x)),
+    "min_confidence": (NO_NUMBERS, lambda x, _: sp.refine(SEQUENCE, min_confidence=x)),
+    "outliers": (NO_NUMBERS, lambda x, _: sp.refine(SEQUENCE, outliers=x)),
+    "stature": (NO_NUMBERS, lambda x, _: sp.lift(SEQUENCE, stature=x)),
+    "fps": (NO_NUMBERS, lambda x, _: sp.PoseSequence.from_array(np.zeros((5, 17, 2)), fps=x)),
+    "skeleton": (NO_PATHS[1:], lambda x, _: SEQUENCE.remap(x)),
+    "persons": (["x", 5, [5], np.zeros(2), object()], lambda x, _: SEQUENCE.select(persons=x)),
+}
+
+
+@pytest.mark.parametrize("what", MISUSE)
+def test_misuse(what: str, tmp_path: Path) -> None:
+    values, call = MISUSE[what]
+    for given in values:
+        with pytest.raises(sp.SteadyposeError, match=r"expected [^\n]*, found [^\n]*$"):
+            call(given, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

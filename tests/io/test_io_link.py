@@ -1,12 +1,14 @@
 """Linking detections into persons: known motions, invariances, and real people torn in two for a frame."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steadypose.errors import DataError
-from steadypose.io import _link
+from steadypose.io import _bodies, _link
 from steadypose.io._link import TwiceError, by_identity, link
 
 BODY = np.random.default_rng(0).uniform(0, 100, (17, 2)) * [1, 2]
@@ -127,11 +129,30 @@ def test_ghosts_share_rows():
     assert (slots.index >= 0).sum() == frames + len(ghosts)
 
 
-def test_more_persons_than_a_video_can_have_are_refused(monkeypatch):
-    monkeypatch.setattr(_link, "LARGEST", 1000)
-    points, frame, _ = scene(np.arange(100).reshape(1, 50, 2) * 1000.0)
-    with pytest.raises(DataError, match="found 50 different ones in 50 frames"):
-        link(points, frame, range(50))
+def test_more_persons_than_a_video_can_have_are_refused():
+    frames = 4000  # in each of them somebody else: a grid of two gigabytes
+    points, frame, _ = scene(np.arange(6 * frames).reshape(3, frames, 2) % 9973 * 1000.0)
+    with pytest.raises(DataError, match=f"found 12000 different ones in {frames} frames"):
+        by_identity(range(len(points)), frame, frames, int(np.prod(points.shape[1:])))
+
+
+def test_a_crowd_takes_time_and_memory_by_its_size_and_not_by_the_square():
+    people = 2000
+    points, frame, _ = scene(
+        line((0, 0), (1, 0), 3) + 300.0 * np.stack(np.divmod(np.arange(people), 50), 1)[:, None]
+    )
+    tracemalloc.start()
+    slots = link(points, frame, range(3))
+    assert tracemalloc.get_traced_memory()[1] < 20 * points.nbytes  # all pairs: 64 MB for their numbers alone
+    tracemalloc.stop()
+    assert len(slots.persons) == people
+    assert np.array_equal(np.diff(slots.index, axis=0), np.full((2, people), people))
+
+
+def test_nobody_is_lost_in_a_crowd_at_one_spot():
+    points, frame, _ = scene(np.zeros((300, 3, 2)))
+    slots = link(points, frame, range(3))
+    assert sorted(slots.index[slots.index >= 0].tolist()) == list(range(900))
 
 
 @st.composite
@@ -173,12 +194,12 @@ def test_every_detection_is_one_person_in_its_own_frame(crowd):
 def test_the_shortcut_gives_what_the_solver_gives(crowd):
     points, frame, frames, _ = crowd
     quick = link(points, frame, range(frames))
-    easy = _link._easy
+    easy = _bodies.easy
     try:
-        _link._easy = lambda bodies, order, bounds, gates: [None] * (len(bounds) - 1)
+        _bodies.easy = lambda bodies, order, bounds, gates: [None] * (len(bounds) - 1)
         slow = link(points, frame, range(frames))
     finally:
-        _link._easy = easy
+        _bodies.easy = easy
     assert np.array_equal(quick.index, slow.index)
 
 

@@ -149,7 +149,7 @@ def test_bad_calibrations_are_refused_in_one_line(
 
 
 def test_a_calibration_that_is_not_there_or_no_text(tmp_path: Path) -> None:
-    with pytest.raises(sp.FormatError, match="readable calibration file"):
+    with pytest.raises(sp.FormatError, match="a readable file"):
         read_camera(tmp_path / "none.toml")
     (tmp_path / "a.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(sp.FormatError, match="a calibration in TOML"):

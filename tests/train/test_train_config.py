@@ -114,7 +114,7 @@ def test_files_that_extend_each_other_in_a_circle_are_refused(tmp_path):
         ("[network]\nwidth = 0", "width"),
         ("data = 3", "data: expected a table, found 3"),
         ("extends = 3", "extends: expected a file, found 3"),
-        ("extends = 'none.toml'", "none.toml: expected a TOML file: No such file"),
+        ("extends = 'none.toml'", "none.toml: expected a readable file, found No such file"),
         ("= 3", "expected a TOML file"),
     ],
 )  # fmt: skip

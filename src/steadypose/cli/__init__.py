@@ -1,24 +1,23 @@
 """The command line: one thin module a command, imported when that command is run.
 
 Data goes to stdout, words go to stderr. Exit codes: 0 done, 1 something is wrong with the data, 2 something
-is wrong with the command line, 130 interrupted.
+is wrong with the command line, 70 steadypose made a mistake, 130 interrupted.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from cyclopts import App, CycloptsError
+from cyclopts import App
 
 from steadypose._version import __version__
 from steadypose._writing import one_call
-from steadypose.cli._words import STDIO, UsageError, complain
-from steadypose.errors import SteadyposeError
+from steadypose.cli._door import explain, open_streams
+from steadypose.cli._words import STDIO
 
 _COMMANDS = {
     "demo": "Refine a bundled real recording and write the result, a report and a table.",
@@ -58,32 +57,15 @@ for _order, (_name, _help) in enumerate(_COMMANDS.items()):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (``sys.argv`` by default) and return the exit code."""
+    open_streams()
     signal.signal(signal.SIGTERM, _terminate)  # so that what is half written is cleaned up
     tokens = [STDIO if token == "-" else token for token in (sys.argv[1:] if argv is None else argv)]
     try:
         with one_call():
-            status = app(
-                tokens,
-                exit_on_error=False,
-                print_error=False,
-                result_action="return_value",
-            )
+            status = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
-    except (CycloptsError, UsageError) as e:
-        complain(f"{' '.join(str(e).split())} (--help explains)")
-        return 2
-    except SteadyposeError as e:
-        complain(str(e))
-        return 1
-    except BrokenPipeError:  # the reader of a pipe left: nobody is there to be told
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as e:
-        complain(f"{e.filename or 'output'}: {e.strerror or e}")
-        return 1
-    except KeyboardInterrupt:
-        complain("interrupted")
-        return 130
+    except (Exception, KeyboardInterrupt) as e:
+        return explain(e)
     return status if isinstance(status, int) else 0
 
 

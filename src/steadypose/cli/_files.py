@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from steadypose._writing import made_folders, tidy, will_read, will_write
 from steadypose.cli._words import STDIO, UsageError, say
-from steadypose.errors import FormatError
+from steadypose.errors import ForeignError, FormatError, SteadyposeError
 
 if TYPE_CHECKING:
     from steadypose.sequence import Motion
@@ -69,7 +69,7 @@ def expand(inputs: Iterable[str], format: str | None = None) -> tuple[list[Path]
         for path in matches:
             if path.is_dir() and not recognised(path) and format is None:
                 inside = [p for p in sorted(path.iterdir()) if p.name[0] != "." and not _result(p)]
-                good = [p for p in inside if recognised(p)]
+                good = [p for p in inside if _meant(p)]
                 if not good:
                     raise FormatError(
                         path, "", "pose files in this folder", f"none among {len(inside)} entries"
@@ -92,8 +92,21 @@ def recognised(path: Path) -> bool:
 
     try:
         detect(path)
-    except (FormatError, OSError):
+    except FormatError:
         return False
+    return True
+
+
+def _meant(path: Path) -> bool:
+    """Whether an entry of a folder is, or was, a pose file: what is damaged is an error, not passed over."""
+    from steadypose.io import detect
+
+    try:
+        detect(path)
+    except ForeignError:
+        return False
+    except SteadyposeError:
+        return True
     return True
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import sys
 import textwrap
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
+from steadypose._toml import read_toml
 from steadypose._writing import will_read
 from steadypose.cli._words import STDIO, UsageError
 from steadypose.errors import SteadyposeError
@@ -135,10 +135,7 @@ def _columns(text: str) -> dict[str, Any]:
         pairs = (pair.partition("=") for pair in text.split(","))
         return {key.strip(): value.strip() for key, _, value in pairs}
     will_read(text)
-    try:
-        return tomllib.loads(Path(text).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-        raise SteadyposeError(f"{text}: expected a TOML file that maps columns: {e}") from None
+    return read_toml(Path(text), "a TOML file that maps columns")
 
 
 @contextmanager
@@ -148,10 +145,14 @@ def file_or_stdin(name: str) -> Iterator[Path]:
         yield Path(name)
         return
     if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("expected a pose file on stdin (-), found a terminal")
+        found = "a terminal" if sys.stdin is not None else "it closed"
+        raise UsageError(f"expected a pose file on stdin (-), found {found}")
     with TemporaryDirectory(prefix="steadypose-") as folder:
         path = Path(folder) / "stdin"
-        path.write_bytes(sys.stdin.buffer.read())
+        try:
+            path.write_bytes(sys.stdin.buffer.read())
+        except OSError as e:
+            raise SteadyposeError(f"stdin: {e.strerror or e}") from None
         try:
             yield path
         except SteadyposeError as e:

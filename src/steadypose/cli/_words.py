@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from threading import Timer
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 T = TypeVar("T")
 STDIO = "\N{MINUS SIGN}"  # stands for "-" while the command line is parsed, where that looks like an option
@@ -22,13 +24,24 @@ def file_label(name: str) -> str:
 
 def complain(text: str) -> None:
     """One line about what went wrong."""
-    print(f"steadypose: {' '.join(text.split())}", file=sys.stderr)
+    say(f"steadypose: {' '.join(text.split())}")
 
 
 def say(text: str, *, quiet: bool = False) -> None:
-    """One line for people."""
+    """One line for people; nobody may be there to read it, which is no reason to stop."""
     if not quiet:
-        print(text, file=sys.stderr, flush=True)
+        try:
+            print(text, file=sys.stderr, flush=True)
+        except OSError:
+            abandon(sys.stderr)
+
+
+def abandon(stream: TextIO) -> None:
+    """Send a stream nowhere: what it still holds could not be written, and would be tried again later."""
+    with suppress(OSError, ValueError):  # tests have streams that are no files
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def print_json(data: Any) -> None:
@@ -38,8 +51,21 @@ def print_json(data: Any) -> None:
     options = (
         orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
     )
+    try:
+        text = orjson.dumps(data, option=options)
+    except orjson.JSONEncodeError:  # a file's name that is no text
+        text = orjson.dumps(_writable(data), option=options)
     sys.stdout.flush()
-    sys.stdout.buffer.write(orjson.dumps(data, option=options))
+    sys.stdout.buffer.write(text)
+
+
+def _writable(data: Any) -> Any:
+    """The data with letters that no encoding has (parts of a file's name) spelled out."""
+    if isinstance(data, str):
+        return data.encode(errors="backslashreplace").decode()
+    if isinstance(data, Mapping):
+        return {_writable(key): _writable(value) for key, value in data.items()}
+    return [_writable(value) for value in data] if isinstance(data, list | tuple) else data
 
 
 def print_table(table: Any) -> None:

@@ -107,7 +107,7 @@ def _root(text: str) -> Any:
     """What ``evaluate`` takes as a root."""
     if text in ("skeleton", "none"):
         return text if text == "skeleton" else None
-    parts = [int(t) if t.lstrip("-").isdigit() else t for t in (t.strip() for t in text.split(","))]
+    parts = [int(t) if t.lstrip("-").isdecimal() else t for t in (t.strip() for t in text.split(","))]
     return parts if len(parts) > 1 else parts[0]
 
 

@@ -11,6 +11,7 @@ from cyclopts import App, Group, Parameter
 from cyclopts.validators import Number
 
 from steadypose.cli import _options as o
+from steadypose.cli._door import explain
 from steadypose.cli._files import LIFTED, Job, announce, expand, left_to_do, plan, write_out
 from steadypose.cli._words import STDIO, UsageError, complain, print_json, progress, say
 from steadypose.errors import DataError, SteadyposeError
@@ -239,14 +240,14 @@ def _run(jobs: list[Job], work: _Work, json: bool, quiet: bool, dry_run: bool = 
         return 0
     if json and jobs and jobs[0].target is None:
         raise UsageError("--json and the lifted file cannot both go to stdout")
-    done, failed = [], 0
+    done, failed, status = [], 0, 0
     for job in progress(jobs, [j.source.name for j in jobs], quiet=quiet):
         try:
             done.append(work(job))
-        except (SteadyposeError, OSError) as e:
+        except Exception as e:
             if len(jobs) == 1:
                 raise
-            complain(str(e))
+            status = max(status, explain(e))
             failed += 1
         else:
             say(_summary(done[-1]), quiet=quiet)
@@ -254,4 +255,4 @@ def _run(jobs: list[Job], work: _Work, json: bool, quiet: bool, dry_run: bool = 
         print_json(done)
     if failed:
         complain(f"{failed} of {len(jobs)} inputs failed")
-    return 1 if failed else 0
+    return status

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
+from steadypose._given import path_of
 from steadypose._writing import will_read
-from steadypose.errors import DataError, FormatError
+from steadypose.errors import ForeignError, FormatError
+from steadypose.io._damage import check_intact, claims
+from steadypose.io._doors import reading
 from steadypose.io._missing import hide
 from steadypose.io._probe import Probe, ReadOptions
 from steadypose.io._registry import FORMATS, Format, find
@@ -33,7 +34,7 @@ def detect(path: str | os.PathLike[str]) -> str:
     FormatError
         If the path does not exist, is empty, or holds nothing that any format recognises.
     """
-    with _said_of(path):
+    with reading(path):
         return _detect(_probe(path)).name
 
 
@@ -86,7 +87,7 @@ def read(
     )
     if stream is None:
         return next(iter(streams.values()))
-    if stream not in streams:
+    if not isinstance(stream, str) or stream not in streams:
         raise FormatError(str(path), "", f"a stream among {', '.join(streams)}", repr(stream))
     return streams[stream]
 
@@ -105,10 +106,10 @@ def read_streams(
 
     Parameters are those of :func:`read`. The main stream comes first.
     """
-    will_read(path)
+    will_read(path_of(path))
     probe = _probe(path)
     options = ReadOptions(fps, skeleton, unit, columns, keep_zeros)
-    with _said_of(path):
+    with reading(path):
         chosen = _detect(probe) if format is None else find(format)
         streams = chosen.module.read(probe, options)
     if not streams:
@@ -126,35 +127,23 @@ def image_size(motion: Motion) -> tuple[float, float] | None:
 
 
 def _probe(path: str | os.PathLike[str]) -> Probe:
-    p = Path(path)
-    with _said_of(path):
+    p = path_of(path)
+    with reading(p):
         if not p.exists():
             raise FormatError(p, "", "a file or folder", "nothing there")
         if not (p.is_file() or p.is_dir()):  # its content could be read only once
-            raise FormatError(p, "", "a file or folder", "a pipe or a device")
+            raise ForeignError(p, "", "a file or folder", "a pipe or a device")
         probe = Probe(p)
         if not p.is_dir() and not probe.head:
-            raise FormatError(p, "", "a pose file", "an empty file")
+            kind = FormatError if claims(probe) else ForeignError
+            raise kind(p, "", "a pose file", "an empty file")
     return probe
-
-
-@contextlib.contextmanager
-def _said_of(path: str | os.PathLike[str]) -> Iterator[None]:
-    """What goes wrong with a file, said of that file."""
-    try:
-        yield
-    except DataError as e:  # what it says cannot be a sequence (0 fps, repeated times …)
-        expected, _, found = str(e).removeprefix("expected ").partition(", found ")
-        raise FormatError(str(path), "", expected if found else "a valid sequence", found or str(e)) from None
-    except OSError as e:
-        raise FormatError(str(path), "", "a readable file", e.strerror or str(e)) from None
-    except (RecursionError, MemoryError) as e:
-        raise FormatError(str(path), "", "a file of reasonable content", f"{type(e).__name__} {e}") from None
 
 
 def _detect(probe: Probe) -> Format:
     for f in FORMATS.values():
         if f.module.sniff(probe):
             return f
+    check_intact(probe)
     what = "a folder of something else" if probe.is_dir else "content that no format recognises"
-    raise FormatError(probe.path, "", f"a pose file ({', '.join(FORMATS)}; --format names one)", what)
+    raise ForeignError(probe.path, "", f"a pose file ({', '.join(FORMATS)}; --format names one)", what)

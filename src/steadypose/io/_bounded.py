@@ -13,9 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from steadypose.errors import ForeignError, FormatError
+
 # Real files stay far below this; a bomb (deflate reaches 1000 : 1, the others more) does not.
 RATIO = 200
 ALWAYS_ALLOWED = 1 << 26
+_SPARSE = 100  # of a grid of persons over frames, one cell in so many must hold somebody …
+_LARGEST_SPARSE = 1 << 30  # … and no grid that is mostly empty is larger than this
 _CHUNK = 1 << 20
 _LZMA_MEMORY = 1 << 28  # an xz header may ask for gigabytes of dictionary; preset 9 needs 65 MiB
 
@@ -45,9 +49,52 @@ _COMPRESSORS: dict[str, Callable[[], Any]] = {
 class Broken(Exception):
     """Content that cannot be what it says it is."""
 
+    kind = FormatError
+
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(f"expected {expected}, found {found}")
         self.expected, self.found = expected, found
+
+    def error(self, path: str | Path, place: str) -> FormatError:
+        """The error to be raised about a file."""
+        return self.kind(path, place, self.expected, self.found)
+
+
+class Foreign(Broken):
+    """Content that is intact, and of something else than poses: an object of another program."""
+
+    kind = ForeignError
+
+
+def allowed(size: int) -> int:
+    """The most bytes of memory that the content of a file of ``size`` bytes may become."""
+    return max(ALWAYS_ALLOWED, RATIO * size)
+
+
+def spread(size: int) -> int:
+    """The most bytes that rows of ``size`` bytes may become in a grid, such as of persons over frames."""
+    return max(ALWAYS_ALLOWED, min(_SPARSE * size, _LARGEST_SPARSE), 2 * size)
+
+
+class Budget:
+    """What the content of one file may still become in memory, all its parts together."""
+
+    def __init__(self, size: int) -> None:
+        self.left = allowed(size)
+
+    def allows(self, n: int) -> bool:
+        """Whether ``n`` more bytes are within it."""
+        return n <= self.left
+
+    def check(self, n: int) -> None:
+        """Raises Broken if ``n`` bytes are too many."""
+        if not self.allows(n):
+            raise Broken("content in proportion to the file", f"{n} bytes, {self.left} at most")
+
+    def take(self, n: int) -> None:
+        """Count ``n`` bytes; raises Broken if they are too many."""
+        self.check(n)
+        self.left -= n
 
 
 def compression(head: bytes) -> str | None:
@@ -94,7 +141,7 @@ class Reader:
         self._folded = b""
         self._buffer = b""
         self._at = 0
-        self.left = size if method is None else max(ALWAYS_ALLOWED, RATIO * size)
+        self.left = size if method is None else allowed(size)
         self.position = 0
         # Of a small file that unfolds to a big one, the time is bounded too.
         self._reads_left = 2_000_000 + 16 * size

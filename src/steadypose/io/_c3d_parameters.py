@@ -6,15 +6,18 @@ more than coordinates.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from steadypose.io._bounded import Budget
 from steadypose.io._probe import Probe
 
 BLOCK = 512
+_TEXT = 64  # bytes that a short text becomes, beside itself
 Processor = Literal["intel", "dec", "mips"]
 _PROCESSORS: dict[int, Processor] = {84: "intel", 85: "dec", 86: "mips"}
 
@@ -159,6 +162,7 @@ def _parameters(probe: Probe, at: int, processor: Processor) -> dict[str, Any]:
     data = probe.data
     groups: dict[int, str] = {}
     found: list[tuple[int, str, Any]] = []
+    budget = Budget(len(data))  # parameters may overlap, and every one of them span the file
     while at + 2 <= len(data) and data[at] != 0:
         length = abs(int.from_bytes(data[at : at + 1], signed=True))
         group = int.from_bytes(data[at + 1 : at + 2], signed=True)
@@ -170,7 +174,7 @@ def _parameters(probe: Probe, at: int, processor: Processor) -> dict[str, Any]:
         if group < 0:
             groups[-group] = name
         elif group > 0:
-            found.append((group, name, _value(probe, step_at + 2, processor)))
+            found.append((group, name, _value(probe, step_at + 2, processor, budget)))
         if step == 0:
             break
         if step < 2:
@@ -179,22 +183,23 @@ def _parameters(probe: Probe, at: int, processor: Processor) -> dict[str, Any]:
     return {f"{groups.get(g, g)}:{name}": value for g, name, value in found}
 
 
-def _value(probe: Probe, at: int, processor: Processor) -> Any:
+def _value(probe: Probe, at: int, processor: Processor, budget: Budget) -> Any:
     data = probe.data
     try:
         kind = int.from_bytes(data[at : at + 1], signed=True)
         dims = list(data[at + 2 : at + 2 + data[at + 1]])
     except IndexError:
         raise probe.error(f"byte {at}", "a parameter's type", "the end of the file") from None
-    size = int(np.prod(dims)) if dims else 1
+    size = math.prod(dims)
     start = at + 2 + len(dims)
     raw = data[start : start + size * abs(kind)]
     if kind not in (-1, 1, 2, 4) or len(raw) < size * abs(kind):
         raise probe.error(
             f"byte {at}", "a parameter of type -1, 1, 2 or 4 that fits the file", f"type {kind}, {dims}"
         )
+    width = dims[0] if dims else 1
+    budget.take(8 * len(raw) + (_TEXT * (size // width) if kind == -1 and width else 0))
     if kind == -1:
-        width = dims[0] if dims else 1
         texts = [raw[i : i + width] for i in range(0, size, width)] if width else []
         return [t.split(b"\0")[0].decode("utf-8", errors="replace").strip() for t in texts]
     if kind == 4:

@@ -14,7 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._timed import within_reach
 from steadypose.errors import DataError
+from steadypose.io._bounded import spread
 from steadypose.io._probe import Probe
 from steadypose.io._torch import Tensor
 from steadypose.sequence import PoseSequence
@@ -22,9 +24,7 @@ from steadypose.skeleton import Skeleton
 
 Array = npt.NDArray[Any]
 Path = tuple[Any, ...]
-_LARGEST = (
-    400_000_000  # numbers in a grid: 3 GiB; persons who are all different in every frame would exceed it
-)
+_LARGEST_ROW = 24 * 9 * 8  # bytes of one person in one frame: rotation matrices of 24 joints
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def checked(
     """Rows by indices; raises FormatError if a person is twice in one frame, or if there are far too many."""
     if len(timeline) == 0:
         raise probe.error("", "at least one frame", "none")
-    if len(timeline) * len(names) * 24 * 9 > max(_LARGEST, 100 * len(frame) * 24 * 9):
+    if len(timeline) * len(names) * _LARGEST_ROW > spread(len(frame) * _LARGEST_ROW):
         raise probe.error("", "persons who stay for a while", f"{len(names)} in {len(timeline)} frames")
     key = frame * len(names) + person
     unique, count = np.unique(key, return_counts=True)
@@ -150,7 +150,7 @@ class Values:
     def encode(self, original: Array, new: Array) -> Array:
         with np.errstate(over="ignore"):
             old = original.astype(new.dtype)
-        return np.where((old == new) | (~np.isfinite(old) & np.isnan(new)), original, new)
+        return np.where((old == new) | (np.isnan(within_reach(old)) & np.isnan(new)), original, new)
 
 
 VALUES = Values()

@@ -12,6 +12,7 @@ frame, far less than what separates two people, and a velocity is only as good a
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from steadypose.errors import DataError
+from steadypose.io import _bodies
+from steadypose.io._bodies import Bodies, Ints, Points
+from steadypose.io._bounded import spread
 
 GATE = 0.4
 """Largest mean keypoint distance from one frame to the next, as a fraction of the bounding box diagonal."""
@@ -31,15 +35,6 @@ CONFIRMED = 3
 """Frames after which a person is known, and goes before newcomers."""
 APART = 120
 """Frames between two detections of nobody known that share a row: no filter reaches across that."""
-LARGEST = 250_000_000
-"""Most coordinates (frames x persons x keypoints x dims) a sequence may have: one gigabyte."""
-
-_CHUNK = 1 << 11  # pairs compared at once
-_FARTHEST = 1e100  # coordinates beyond this are none, and their squares would overflow
-_WEAKEST = 0.1  # weight of a keypoint with no confidence at all: it still counts where there is no better one
-
-Points = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
 
 
 class TwiceError(DataError):
@@ -101,7 +96,7 @@ def by_identity(ids: Sequence[Hashable], frame: npt.ArrayLike, frames: int, valu
         If there are too many persons to be held.
     """
     names = {person: p for p, person in enumerate(dict.fromkeys(ids))}
-    _check_size(frames, len(names), values)
+    _check_size(len(ids), frames, len(names), values)
     index = np.full((frames, len(names)), -1, np.intp)
     for n, (person, f) in enumerate(zip(ids, np.asarray(frame, np.intp), strict=True)):
         if index[f, names[person]] >= 0:
@@ -143,13 +138,13 @@ def link(
     """
     x = np.asarray(points, np.float64)
     at = np.asarray(frame, np.intp)
-    bodies = _Bodies.of(x, confidence)
+    bodies = Bodies.of(x, confidence)
     # In an order of their own, so that nothing hangs on the file's; it is the same wherever the origin lies.
     order = np.lexsort((*bodies.centre[::-1], at))
     order = order[bodies.seen[order]]
     track = _tracks(bodies, order, at[order], np.asarray(numbers, np.float64))
     count = int(track.max()) + 1 if len(track) else 0
-    _check_size(len(numbers), count, int(np.prod(x.shape[1:])))
+    _check_size(len(order), len(numbers), count, int(np.prod(x.shape[1:])))
     weight = np.bincount(track, weights=bodies.size[order], minlength=count)
     weight = np.round(weight / weight.max(initial=1e-300), 6)  # equals stay in order whatever the rounding
     rank = np.empty(count, np.intp)
@@ -162,70 +157,21 @@ def link(
     return Slots(index, tuple(str(p) for p in range(count)), note)
 
 
-def _check_size(frames: int, persons: int, values: int) -> None:
-    if frames * persons * values > LARGEST:
+def _check_size(detections: int, frames: int, persons: int, values: int) -> None:
+    if frames * persons * values * 4 > spread(detections * values * 4):
         raise DataError(
             f"expected persons who stay for a while, found {persons} different ones in {frames} frames"
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Bodies:
-    """Detections made ready for comparison; scales and origins cancel out in ``distance``."""
-
-    points: Points  # (dims, detections, keypoints), 0 where missing
-    weight: Points  # (detections, keypoints), 0 where missing
-    centre: Points  # (dims, detections)
-    size: Points  # (detections,)
-    seen: npt.NDArray[np.bool_]  # (detections,)
-
-    @classmethod
-    def of(cls, x: Points, confidence: npt.ArrayLike | None) -> _Bodies:
-        points = np.ascontiguousarray(np.moveaxis(x, -1, 0))
-        there = np.logical_and.reduce(np.abs(points) < _FARTHEST)  # False for NaN too
-        count = there.sum(axis=1)
-        seen = count > 0
-        points[:, ~there] = np.nan
-        span = np.fmax.reduce(points, axis=2) - np.fmin.reduce(points, axis=2)
-        size = np.where(seen, np.linalg.norm(span, axis=0), 0.0)
-        points[:, ~there] = 0.0
-        centre = points.sum(axis=2) / np.maximum(count, 1)
-        # One or two points say little about how large a person is: nobody is far smaller than is usual here.
-        usual = float(np.median(size[size > 0])) if (size > 0).any() else float(np.ptp(centre, axis=1).max())
-        size = np.maximum(size, usual / 4 if usual > 0 else 1.0)
-        c = np.ones(there.shape) if confidence is None else np.asarray(confidence, np.float64)
-        weight = np.fmin(np.fmax(c, _WEAKEST), 1.0)
-        weight[np.isnan(c)] = 1.0
-        weight[~there] = 0.0
-        return cls(points, weight, centre, size, seen)
-
-    def distance(self, a: Ints, b: Ints) -> Points:
-        """How far apart detections are, in persons: for pairs (pairs,) of numbers, each at most 1.
-
-        No keypoint counts with more than 1, so that a single wild one cannot tear a person in two.
-        """
-        out = np.empty(len(a))
-        for i in range(0, len(a), _CHUNK):
-            p, q = a[i : i + _CHUNK], b[i : i + _CHUNK]
-            scale = np.sqrt(self.size[p] * self.size[q])
-            apart = np.sqrt(sum(np.square(x[p] - x[q]) for x in self.points)) / scale[:, None]
-            weight = self.weight[p] * self.weight[q]
-            total = weight.sum(axis=1)
-            common = total > 0
-            mean = (np.minimum(apart, 1.0) * weight).sum(axis=1) / np.where(common, total, 1.0)
-            between = np.sqrt(sum(np.square(x[p] - x[q]) for x in self.centre)) / scale
-            out[i : i + _CHUNK] = np.where(common, mean, np.minimum(between, 1.0))
-        return out
-
-
-def _tracks(bodies: _Bodies, order: Ints, at: Ints, numbers: Points) -> Ints:
+def _tracks(bodies: Bodies, order: Ints, at: Ints, numbers: Points) -> Ints:
     """Track of every detection in ``order`` (sorted by frame), numbered as they begin."""
     step = float(np.median(np.diff(numbers))) if len(numbers) > 1 else 1.0
     frames, start = np.unique(at, return_index=True)  # only frames in which there is somebody
     when = numbers[frames] / step  # in usual steps
     bounds = [*start.tolist(), len(at)]
     age = np.diff(when)
-    easy = _easy(bodies, order, np.asarray(bounds, np.intp), np.where(age <= MEMORY, _gate(age), 0.0))
+    easy = _bodies.easy(bodies, order, np.asarray(bounds, np.intp), np.where(age <= MEMORY, _gate(age), 0.0))
     track = [-1] * len(at)
     last: list[int] = []  # of every track: its last detection, when that was, and how many there are
     seen: list[float] = []
@@ -253,9 +199,8 @@ def _tracks(bodies: _Bodies, order: Ints, at: Ints, numbers: Points) -> Ints:
             if not group or not free:
                 continue
             tails = order[[last[k] for k in group]]
-            cost = bodies.distance(np.repeat(tails, len(free)), np.tile(order[free], len(group)))
             gate = _gate(np.array([now - seen[k] for k in group]))
-            for i, j in _assign(cost.reshape(len(group), len(free)), gate[:, None]):
+            for i, j in _bodies.pairs(bodies, tails, order[free], gate):
                 track[free[j]] = group[i]
             free = [n for n in free if track[n] < 0]
         for n in free:
@@ -278,45 +223,19 @@ def _packed(track: Ints, when: Points) -> Ints:
     np.minimum.at(first, track, when)
     np.maximum.at(last, track, when)
     rows = np.cumsum(length >= CONFIRMED) - 1
-    ends: list[float] = []  # of the rows that are shared
+    shared = int((length >= CONFIRMED).sum())  # the first of the rows that are shared
+    busy: list[tuple[float, int]] = []  # until when a row is taken
+    idle: list[int] = []
+    made = 0
     for k in np.flatnonzero(length < CONFIRMED)[np.argsort(first[length < CONFIRMED], kind="stable")]:
-        row = next((r for r, end in enumerate(ends) if first[k] - end > APART), len(ends))
-        ends[row : row + 1] = [float(last[k])]
-        rows[k] = int((length >= CONFIRMED).sum()) + row
+        while busy and first[k] - busy[0][0] > APART:
+            heapq.heappush(idle, heapq.heappop(busy)[1])
+        row = heapq.heappop(idle) if idle else made
+        made += row == made
+        heapq.heappush(busy, (float(last[k]), row))
+        rows[k] = shared + row
     return np.asarray(rows[track], np.intp)
 
 
 def _gate(age: Points) -> Points:
     return np.minimum(GATE + GATE_GROWTH * (np.maximum(age, 1.0) - 1.0), GATE_MOST)
-
-
-def _easy(bodies: _Bodies, order: Ints, bounds: Ints, gates: Points) -> list[list[int] | None]:
-    """For every frame the partners here of the people before, where everybody's nearest is another one.
-
-    Each person then has their own least distance, so no other assignment can have a smaller total: the solver
-    is not needed (nor imported). It is nearly always so, and all frames of as many people are tried at once.
-    """
-    count = np.diff(bounds)
-    easy: list[list[int] | None] = [None] * len(count)
-    same = np.flatnonzero(count[:-1] == count[1:])
-    for people in np.unique(count[same]).tolist():
-        ts = same[count[same] == people]
-        rows = order[bounds[ts][:, None] + np.arange(people)]
-        columns = order[bounds[ts + 1][:, None] + np.arange(people)]
-        cost = bodies.distance(np.repeat(rows, people), np.tile(columns, people).ravel())
-        cost = cost.reshape(len(ts), people, people)
-        nearest = cost.argmin(axis=2)
-        alone = (np.sort(nearest, axis=1) == np.arange(people)).all(axis=1)
-        inside = (cost.min(axis=2) < gates[ts][:, None]).all(axis=1)
-        for i in np.flatnonzero(alone & inside).tolist():
-            easy[ts[i] + 1] = nearest[i].tolist()
-    return easy
-
-
-def _assign(cost: Points, gate: Points) -> list[tuple[int, int]]:
-    """Rows and columns of the assignment of least total cost; staying apart costs as much as the gate."""
-    from scipy.optimize import linear_sum_assignment
-
-    rows, columns = linear_sum_assignment(np.minimum(cost, gate))
-    inside = (cost < gate)[rows, columns]
-    return list(zip(rows[inside].tolist(), columns[inside].tolist(), strict=True))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from steadypose.errors import DataError
 from steadypose.io import _check
+from steadypose.io._bounded import spread
 from steadypose.io._probe import Probe, ReadOptions, timeline
 from steadypose.io._table import Edit, Ints, Table, codes, numbers, quote
 from steadypose.sequence import Motion, PoseSequence
@@ -18,7 +19,7 @@ from steadypose.skeleton import Skeleton
 Floats = npt.NDArray[np.float64]
 # From the labels in the file: the skeleton, which keypoint each label is, and the label of each keypoint.
 Namer = Callable[[list[str]], tuple[Skeleton, Ints, tuple[str, ...]]]
-LARGEST = 10**8  # points in an array; a table that unfolds to more has its persons or keypoints wrong
+_POINT = 12  # bytes of a point in three dimensions
 
 
 @dataclass(frozen=True)
@@ -175,14 +176,14 @@ def _group(
     last[frame] = rows
     points = keypoint >= 0
     here, person = np.unique(person[points], return_inverse=True)
-    name = f"{prefix}{camera}" if camera.lstrip("-").isdigit() else camera
+    name = f"{prefix}{camera}" if camera.lstrip("-").isdecimal() else camera
     who = tuple(persons[i] or "0" for i in here)
     return Group(name, rows[points], frame[points], person, keypoint[points], last, number, times, who)
 
 
 def _check_points(table: Table, roles: Roles, group: Group, layout: Skeleton) -> None:
     shape = (len(group.number), len(group.persons), len(layout))
-    if shape[0] * shape[1] * shape[2] > LARGEST:
+    if shape[0] * shape[1] * shape[2] * _POINT > spread(len(group.rows) * _POINT):
         found = f"{shape[0]} frames of {shape[1]} persons of {shape[2]} keypoints in {len(group.rows)} rows"
         raise table.error(0, roles.keypoint or 0, "a table of points", found)
     if not len(group.rows):

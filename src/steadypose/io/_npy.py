@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steadypose.errors import FormatError
-from steadypose.io._bounded import ALWAYS_ALLOWED, RATIO, Broken, Reader
+from steadypose.io._bounded import Broken, Reader, allowed
 from steadypose.io._pickle import write_pickle
 from steadypose.io._stand_ins import checked_shape
 from steadypose.io._unpickle import Machine, unpickle
@@ -56,7 +56,7 @@ def load_npz(path: str | Path) -> dict[str, Any]:
         with zipfile.ZipFile(target) as z:
             infos = z.infolist()
             # Declared sizes are binding: zipfile gives no more bytes than a member declares.
-            if sum(i.file_size for i in infos) > max(ALWAYS_ALLOWED, RATIO * target.stat().st_size):
+            if sum(i.file_size for i in infos) > allowed(target.stat().st_size):
                 raise FormatError(
                     path, "", "an archive of reasonable content", "one that unfolds to far more"
                 )
@@ -116,7 +116,7 @@ def _array(path: Path, file: Any, size: int, place: str) -> npt.NDArray[Any]:
         flat = np.frombuffer(raw, dtype) if raw else np.empty(0, dtype)
         return flat.reshape(shape, order="F" if fortran else "C")
     except Broken as e:
-        raise FormatError(path, place, e.expected, e.found) from None
+        raise e.error(path, place) from None
 
 
 def _header(reader: Reader) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:

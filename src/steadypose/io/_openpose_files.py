@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from steadypose._writing import inside
 from steadypose.errors import FormatError, SteadyposeError
-from steadypose.io._bounded import ALWAYS_ALLOWED, RATIO
+from steadypose.io._bounded import allowed
 from steadypose.io._probe import HEAD, Probe
 
 _TRIED = 5  # JSON files looked at before a folder is taken for something else
@@ -104,7 +104,7 @@ def _load_folder(root: Path) -> Archive:
 
 def _load_zip(probe: Probe) -> Archive:
     content: dict[str, bytes] = {}
-    most = max(ALWAYS_ALLOWED, RATIO * probe.path.stat().st_size)
+    most = allowed(probe.path.stat().st_size)
     name = ""
     try:
         with zipfile.ZipFile(probe.path) as z:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -258,7 +259,11 @@ def put_nested(
 
 def dumps(document: Any, like: bytes = b"") -> bytes:
     """JSON, indented if the file it replaces was."""
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2 if b"\n" in like[:200].strip() else None)
+    indented = b"\n" in like[:200].strip()
+    try:
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2 if indented else None)
+    except orjson.JSONEncodeError:  # nested deeper than 254 levels
+        return json.dumps(document, indent=2 if indented else None, ensure_ascii=False).encode()
 
 
 def people(motion: PoseSequence) -> Iterator[tuple[int, int]]:

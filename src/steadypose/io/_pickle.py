@@ -51,11 +51,11 @@ def load_stream(path: Path, file: BinaryIO, size: int, method: str | None = None
     try:
         reader = Reader(file, size, method)
     except Broken as e:
-        raise FormatError(path, place, e.expected, e.found) from None
+        raise e.error(path, place) from None
     try:
         return unpickle(reader, Machine(reader, size, method is not None))
     except Broken as e:
-        raise FormatError(path, f"{where} {reader.position}", e.expected, e.found) from None
+        raise e.error(path, f"{where} {reader.position}") from None
 
 
 def dump(content: Any, path: Path, method: str | None = None) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from steadypose._timed import checked_rate, within_reach
 from steadypose.errors import FormatError
 from steadypose.sequence import Motion, Source, Unit
 from steadypose.skeleton import Skeleton
@@ -65,8 +66,19 @@ def loads_json(data: bytes) -> Any:
     except orjson.JSONDecodeError:
         if b"NaN" in data or b"Infinity" in data:
             with contextlib.suppress(ValueError, RecursionError):
-                return json.loads(data, parse_constant=lambda _: None)
+                return _plain(json.loads(data, parse_constant=lambda _: None, parse_int=_number))
         raise
+
+
+def _number(digits: str) -> int | float:
+    """As orjson reads it: an integer too long for 64 bits is a number with a fraction, or infinite."""
+    return int(digits) if len(digits) < 19 else float(digits)
+
+
+def _plain(document: Any) -> Any:
+    """The document; raises ValueError for half a character (a lone surrogate), which no file can hold."""
+    json.dumps(document, ensure_ascii=False).encode()
+    return document
 
 
 class Probe:
@@ -208,29 +220,21 @@ def timeline(numbers: npt.ArrayLike, options: ReadOptions, fps: float | None = N
     if options.fps is not None or fps is not None:
         rate = options.fps if options.fps is not None else fps
         assert rate is not None
-        return n / _positive(rate), []
+        return n / checked_rate(rate), []
     return n / ASSUMED_FPS, [f"no frame rate in the file: {ASSUMED_FPS:g} fps assumed"]
-
-
-def _positive(fps: float) -> float:
-    from steadypose.errors import DataError
-
-    if not (np.isfinite(fps) and fps > 0):
-        raise DataError(f"expected a frame rate above 0 fps, found {fps}")
-    return float(fps)
 
 
 def keep_exact(original: npt.ArrayLike, new: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """``new``, but with the file's own digits wherever single precision cannot tell the two apart.
 
     Positions travel as float32; without this, writing an untouched file back would change its last digits.
-    Shapes must agree; NaN equals NaN.
+    Shapes must agree; NaN equals NaN, and what was too far away to be read.
     """
     old = np.asarray(original, dtype=np.float64)
     fresh = np.asarray(new, dtype=np.float32)
     with np.errstate(over="ignore"):
         same = old.astype(np.float32) == fresh
-    return np.where(same | (np.isnan(old) & np.isnan(fresh)), old, shortest(fresh))
+    return np.where(same | (np.isnan(within_reach(old)) & np.isnan(fresh)), old, shortest(fresh))
 
 
 def shortest(a: npt.ArrayLike) -> npt.NDArray[np.float64]:

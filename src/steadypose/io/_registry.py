@@ -124,6 +124,6 @@ def find(name: str) -> Format:
     SteadyposeError
         If there is none; the message lists those that there are.
     """
-    if name not in FORMATS:
+    if not isinstance(name, str) or name not in FORMATS:
         raise SteadyposeError(f"expected a format among {', '.join(FORMATS)}, found {name!r}")
     return FORMATS[name]

@@ -13,10 +13,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._timed import within_reach
 from steadypose.errors import FormatError
+from steadypose.io._bounded import allowed
 from steadypose.io._probe import Probe
 
 _AT_A_TIME = 1 << 16
+_CELL = 64  # bytes that a cell becomes: two offsets, and a short text
 Ints = npt.NDArray[np.int64]
 MISSING = frozenset((b"", b"na", b"n/a", b"null", b"none", b"nan"))
 _NEWLINE, _RETURN, _QUOTE = b'\n\r"'
@@ -133,9 +136,10 @@ class Table:
         old = self.floats(columns)
         new = np.asarray(values, dtype=np.float64).reshape(old.shape)
         with np.errstate(over="ignore", invalid="ignore"):
-            # Positions travel as float32: what it cannot tell apart has not changed. (Infinity is missing.)
+            # Positions travel as float32: what it cannot tell apart has not changed. (What is infinite, or
+            # too far away for anything, is missing.)
             same = old.astype(np.float32) == new.astype(np.float32)
-            same |= ~np.isfinite(old.astype(np.float32)) & ~np.isfinite(new)
+            same |= np.isnan(within_reach(old)) & ~np.isfinite(new)
         row, at = np.nonzero(~same)
         if not len(row):
             return []
@@ -234,6 +238,8 @@ def delimited(probe: Probe, delimiter: str | None = None, start: int = 0, width:
     begin, end, first, last = _cut(probe, data, start, by)
     counts = last - first + 1
     columns = int(counts[0]) if width is None else width
+    if len(counts) * columns * _CELL > allowed(len(data)):
+        raise probe.error("", f"rows of {columns} cells", f"{len(counts)} rows, nearly all of them shorter")
     if width is not None and (counts < width).any():
         ends = end[last].tolist()
         missing = np.maximum(width - counts, 0).tolist()

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steadypose.errors import FormatError
-from steadypose.io._bounded import ALWAYS_ALLOWED, RATIO, Broken, Reader
+from steadypose.io._bounded import Broken, Reader, allowed
 from steadypose.io._pickle import portable_reduce
 from steadypose.io._unpickle import Machine, unpickle
 
@@ -151,7 +151,7 @@ def _load(path: Path, z: zipfile.ZipFile) -> Any:
     folder = root(z.namelist())
     if folder is None:
         raise FormatError(path, "", "a torch file (a zip with one data.pkl)", "another zip archive")
-    if sum(i.file_size for i in z.infolist()) > max(ALWAYS_ALLOWED, RATIO * path.stat().st_size):
+    if sum(i.file_size for i in z.infolist()) > allowed(path.stat().st_size):
         raise FormatError(path, "", "an archive of reasonable content", "one that unfolds to far more")
     if f"{folder}/byteorder" in z.namelist() and z.read(f"{folder}/byteorder").strip() != b"little":
         raise FormatError(path, "byteorder", "little", "another byte order")
@@ -160,7 +160,7 @@ def _load(path: Path, z: zipfile.ZipFile) -> Any:
     try:
         return unpickle(reader, _TorchMachine(reader, len(raw), z, folder))
     except Broken as e:
-        raise FormatError(path, f"data.pkl, byte {reader.position}", e.expected, e.found) from None
+        raise e.error(path, f"data.pkl, byte {reader.position}") from None
 
 
 _CALLS = {("torch", "Size"), ("torch", "device")}

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steadypose.io._bounded import Broken, Reader
+from steadypose.io._bounded import Broken, Foreign, Reader
 from steadypose.io._stand_ins import (
     GLOBALS,
     MODULES,
@@ -60,7 +60,7 @@ class Machine(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         found = GLOBALS.get((MODULES.get(module, module), name))
         if found is None:
-            raise Broken("plain data (containers, numbers, text, arrays)", f"the global {module}.{name}")
+            raise Foreign("plain data (containers, numbers, text, arrays)", f"the global {module}.{name}")
         return found
 
     def call(self, function: Any, args: tuple[Any, ...]) -> Any:
@@ -125,7 +125,7 @@ def _counted(name: str) -> None:
 
 def _dropped(name: str) -> None:
     def action(m: Any) -> None:
-        raise Broken("plain data", f"the pickle opcode {name}")
+        raise Foreign("plain data", f"the pickle opcode {name}")
 
     Machine.dispatch[getattr(pickle, name)[0]] = action
 
@@ -155,7 +155,7 @@ def _reduce(m: Any) -> None:
 @_opcode("NEWOBJ")
 def _newobj(m: Any) -> None:
     if m.stack.pop() != () or m.stack[-1] is not Wrapper:
-        raise Broken("plain data", "an object of a class")
+        raise Foreign("plain data", "an object of a class")
     m.stack[-1] = Wrapper()
 
 

@@ -7,8 +7,10 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 
+from steadypose._given import path_of
 from steadypose._writing import writing
-from steadypose.errors import DataError, FormatError, SteadyposeError
+from steadypose.errors import FormatError, SteadyposeError
+from steadypose.io._doors import filling, reading, streams_of
 from steadypose.io._missing import restore
 from steadypose.io._probe import Probe, ReadOptions
 from steadypose.io._registry import FORMATS, Format, find
@@ -44,10 +46,7 @@ def write(
         If the path exists and ``force`` is not set, is or holds the file the data came from, or the format
         cannot hold the data.
     """
-    streams = dict(data) if isinstance(data, Mapping) else {_stream_name(data): data}
-    if not streams:
-        raise DataError("expected at least one sequence to write, found none")
-    target = Path(path)
+    streams, target = streams_of(data), path_of(path)
     chosen = find(format) if format is not None else _format_for(streams, target)
     sources = [m.source for m in streams.values() if m.source is not None]
     kept = [s for s in sources if s.format == chosen.name]
@@ -56,7 +55,8 @@ def write(
         streams = {name: restore(m) for name, m in streams.items()}
     reads, own = {s.path for s in sources}, partial(_own, chosen)
     with writing(target, force=force, reads=reads, own=own) as made:
-        chosen.module.write(streams, kept[0].document if together else None, made)
+        with filling(target, chosen.name):
+            chosen.module.write(streams, kept[0].document if together else None, made)
         if chosen.extra is not None:
             _read_back(made, target, chosen, streams, exact=not together)
     return target
@@ -84,7 +84,8 @@ def _read_back(made: Path, target: Path, format: Format, streams: Mapping[str, M
         Whether the numbers too must be the same, as they are in a new file.
     """
     try:
-        found = format.module.read(Probe(made), ReadOptions())
+        with reading(made):
+            found = format.module.read(Probe(made), ReadOptions())
     except FormatError as e:
         raise _incomplete(target, e.expected, e.found) from None
     for meant, read in zip(streams.values(), found.values(), strict=False):
@@ -101,10 +102,6 @@ def _read_back(made: Path, target: Path, format: Format, streams: Mapping[str, M
 
 def _incomplete(target: Path, expected: str, found: str) -> SteadyposeError:
     return SteadyposeError(f"{target}: could not be written: read back, expected {expected}, found {found}")
-
-
-def _stream_name(motion: Motion) -> str:
-    return motion.source.stream if motion.source is not None else "main"
 
 
 def _format_for(streams: Mapping[str, Motion], target: Path) -> Format:

@@ -67,13 +67,13 @@ def _labels(header: Header) -> list[str]:
     """A unique name for every point: its label, or ``*`` and its number, as unlabelled markers are called."""
     labels = [*header.texts("POINT:LABELS")[: header.points]]
     labels += [""] * (header.points - len(labels))
-    names: list[str] = []
+    names: dict[str, None] = {}
     for k, label in enumerate(labels):
         name = label or f"*{k}"
         while name in names:
             name += f" ({k})"
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
 
 
 def _words(document: Document) -> npt.NDArray[Any]:

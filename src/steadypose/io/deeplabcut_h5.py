@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from steadypose.errors import DataError, MissingExtraError
+from steadypose.errors import DataError, MissingExtraError, SteadyposeError
 from steadypose.io import _check, _deeplabcut, _h5, _pickle
 from steadypose.io._deeplabcut import Layout
+from steadypose.io._h5 import Group
 from steadypose.io._probe import Probe, ReadOptions, keep_exact, tie, timeline
 from steadypose.io._table import Ints
 from steadypose.sequence import Motion, PoseSequence
@@ -41,8 +42,11 @@ class Block:
     columns: list[tuple[str, ...]]
 
     def read(self, file: Any) -> npt.NDArray[Any]:
-        """The numbers, shape (rows, columns)."""
-        values = file[self.dataset][()]
+        """The numbers in an open file, shape (rows, columns)."""
+        return self.numbers(file[self.dataset][()])
+
+    def numbers(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The numbers among the dataset's values, shape (rows, columns)."""
         found = np.asarray(values if self.field is None else values[self.field])
         return found.reshape(len(found), math.prod(found.shape[1:]))
 
@@ -68,31 +72,33 @@ class Document:
 
 def sniff(probe: Probe) -> bool:
     """Whether the file has a pandas frame at its top."""
-    names = _h5.names(probe)
-    if KEY in names:
-        return True
+    if not probe.head.startswith(_h5.MAGIC):
+        return False
     try:
         with _h5.opened(probe) as file:
             return _key(file) is not None
-    except (ValueError, ImportError):
+    except SteadyposeError:
         return False
 
 
-def _key(file: Any) -> str | None:
+def _key(file: Group) -> str | None:
+    """The name of the table."""
     frames = (b"frame_table", b"frame", "frame_table", "frame")
-    return next(
-        (name for name in file if getattr(file[name], "attrs", {}).get("pandas_type") in frames), None
-    )
+    names = file.names()
+    if KEY in names:
+        return KEY
+    groups = (name for name in names if file.is_group(name))
+    return next((name for name in groups if file.group(name).attribute("pandas_type") in frames), None)
 
 
 def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
     """One stream a scorer; the index has frame numbers, or names of images that end in one."""
     with _h5.opened(probe) as file:
-        key = KEY if KEY in file else _key(file)
+        key = _key(file)
         if key is None:
-            raise probe.error("", f"a pandas table {KEY}", ", ".join(file) or "nothing")
-        blocks, index = _table(probe, file, key) if "table" in file[key] else _fixed(probe, file, key)
-        values = [b.read(file) for b in blocks]
+            raise probe.error("", f"a pandas table {KEY}", ", ".join(file.names()) or "nothing")
+        group = file.group(key)
+        blocks, values, index = (_table if "table" in group else _fixed)(probe, group, key)
     columns = [c for b in blocks for c in b.columns]
     width = sum(v.shape[1] for v in values)
     if width != len(columns) or not columns or any(v.dtype.kind not in "fiu" for v in values):
@@ -127,16 +133,19 @@ def _take(values: npt.NDArray[np.float64], columns: npt.NDArray[np.intp]) -> npt
     return found
 
 
-def _table(probe: Probe, file: Any, key: str) -> tuple[list[Block], list[Any]]:
+_Parts = tuple[list[Block], list[npt.NDArray[Any]], list[Any]]  # blocks, their numbers, and the index
+
+
+def _table(probe: Probe, group: Group, key: str) -> _Parts:
     """pandas' ``table`` layout: one row a frame, with the index and blocks of columns as fields."""
-    table = _h5.dataset(probe, file, f"{key}/table")
+    table = group.numbers("table")
     fields = table.dtype.names or ()
     if "index" not in fields:
         raise probe.error(f"{key}/table", "a field index", ", ".join(fields))
     blocks = []
     for field in fields:
         if field.startswith("values_block_"):
-            raw = table.attrs.get(f"{field}_kind", b"")
+            raw = group.attribute(f"{field}_kind", of="table")
             place = f"{key}/table:{field}_kind"
             if not isinstance(raw, bytes):
                 raise probe.error(place, "the names of columns", type(raw).__name__)
@@ -146,32 +155,34 @@ def _table(probe: Probe, file: Any, key: str) -> tuple[list[Block], list[Any]]:
                     place, "a list of the names of columns at every level", type(names).__name__
                 )
             blocks.append(Block(f"{key}/table", field, [tuple(str(n) for n in c) for c in names]))
-    return blocks, table["index"].tolist()
+    return blocks, [b.numbers(table) for b in blocks], table["index"].tolist()
 
 
-def _fixed(probe: Probe, file: Any, key: str) -> tuple[list[Block], list[Any]]:
+def _fixed(probe: Probe, group: Group, key: str) -> _Parts:
     """pandas' ``fixed`` layout: blocks as arrays, names of columns as levels and codes."""
 
     def labels(name: str) -> list[tuple[str, ...]]:
         levels: list[list[str]] = []
-        while f"{name}_level{len(levels)}" in file[key]:
-            names = _h5.texts(probe, file[key], f"{name}_level{len(levels)}")
-            codes = _h5.dataset(probe, file[key], f"{name}_label{len(levels)}")[()].tolist()
-            if not all(isinstance(c, int) and 0 <= c < len(names) for c in codes):
+        while f"{name}_level{len(levels)}" in group:
+            names = group.texts(f"{name}_level{len(levels)}")
+            codes = group.numbers(f"{name}_label{len(levels)}").tolist()
+            known = range(len(names))
+            if not isinstance(codes, list) or not all(isinstance(c, int) and c in known for c in codes):
                 raise probe.error(
-                    f"{key}/{name}_label{len(levels)}", f"codes below {len(names)}", f"{codes[:8]}"
+                    f"{key}/{name}_label{len(levels)}", f"codes below {len(names)}", repr(codes)[:40]
                 )
             levels.append([names[c] for c in codes])
         return list(zip(*levels, strict=True))
 
     blocks: list[Block] = []
-    while f"block{len(blocks)}_values" in file[key]:
+    values: list[npt.NDArray[Any]] = []
+    while f"block{len(blocks)}_values" in group:
         n = len(blocks)
-        _h5.dataset(probe, file[key], f"block{n}_values")
         blocks.append(Block(f"{key}/block{n}_values", None, labels(f"block{n}_items")))
-    if "axis1" in file[key]:
-        return blocks, _h5.dataset(probe, file[key], "axis1")[()].tolist()
-    return blocks, [row[-1] for row in labels("axis1")]
+        values.append(blocks[-1].numbers(group.numbers(f"block{n}_values")))
+    if "axis1" in group:
+        return blocks, values, group.numbers("axis1").tolist()
+    return blocks, values, [row[-1] for row in labels("axis1")]
 
 
 def write(streams: Mapping[str, Motion], document: Any, target: Path) -> None:

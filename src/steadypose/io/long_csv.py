@@ -103,7 +103,7 @@ def _flat(x_and_z: npt.NDArray[np.float64]) -> bool:
 
 def _names(labels: list[str], wanted: Any) -> tuple[Skeleton, Ints, tuple[str, ...]]:
     """Keypoints by name, or by number in a skeleton that was told."""
-    numeric = all(n.isdigit() for n in labels)
+    numeric = all(n.isdecimal() for n in labels)
     if wanted is None:
         ordered = sorted(labels, key=int) if numeric else labels
         layout = Skeleton("numbered", tuple(ordered)) if numeric else Skeleton.from_names(ordered, "long-csv")
@@ -125,7 +125,7 @@ def _names(labels: list[str], wanted: Any) -> tuple[Skeleton, Ints, tuple[str, .
 
 def _caliscope_names(labels: list[str]) -> tuple[Skeleton, Ints, tuple[str, ...]]:
     """BlazePose from 0, the right hand from 100, the left from 200, MediaPipe's face mesh from 500."""
-    ids = [int(n) if n.isdigit() else -1 for n in labels]
+    ids = [int(n) if n.isdecimal() else -1 for n in labels]
     named = dict(enumerate(skeleton("mediapipe33").keypoints))
     if max(ids, default=0) >= 100:
         for start, side in ((100, "right"), (200, "left")):

@@ -126,7 +126,7 @@ def _names(labels: list[str]) -> tuple[Skeleton, Ints, tuple[str, ...]]:
     for n, i in zip(labels, index, strict=True):
         if not 0 <= i < len(layout):
             raise DataError(f"expected one of MediaPipe's 33 landmarks, found {n!r}")
-    numeric = all(n.isdigit() for n in labels)
+    numeric = all(n.isdecimal() for n in labels)
     kept = [str(k) if numeric else n for k, n in enumerate(layout.keypoints)]
     for n, i in zip(labels, index, strict=True):
         kept[i] = n

@@ -271,10 +271,10 @@ def _add(document: Any, n: int, kept: _Document, p: int) -> dict[str, Any]:
         if "persons" not in frames[n]:
             return frames[n]  # type: ignore[no-any-return]
         stranger: dict[str, Any] = {} if kept.slots.note else {"id": _people.ids_of(kept.slots.persons)[p]}
-        frames[n]["persons"].append(stranger)
+        frames[n]["persons"] = [*(frames[n]["persons"] or []), stranger]
         return stranger
     landmarks: list[Any] = [None] * kept.counts["image"]["pose_landmarks"]
-    several = any(frame and isinstance(frame[0], list) for frame in frames)
+    several = any(isinstance(f, list) and f and isinstance(f[0], list) for f in frames)
     if several:
         frames[n] = [*(frames[n] or []), landmarks]
     else:

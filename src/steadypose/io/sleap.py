@@ -36,11 +36,11 @@ def sniff(probe: Probe) -> bool:
 def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
     """All tracks, in pixels; point scores are the confidence."""
     with _h5.opened(probe) as file:
-        nodes = _h5.texts(probe, file, "node_names")
-        found = _h5.texts(probe, file, "track_names") if "track_names" in file else []
-        tracks = np.asarray(_h5.dataset(probe, file, "tracks")[()])
-        scores = np.asarray(_h5.dataset(probe, file, "point_scores")[()]) if "point_scores" in file else None
-        edges = np.asarray(_h5.dataset(probe, file, "edge_inds")[()] if "edge_inds" in file else [])
+        nodes = file.texts("node_names")
+        found = file.texts("track_names") if "track_names" in file else []
+        tracks = file.numbers("tracks")
+        scores = file.numbers("point_scores") if "point_scores" in file else None
+        edges = file.numbers("edge_inds") if "edge_inds" in file else np.empty((0, 2), int)
     if tracks.dtype.kind != "f" or tracks.ndim != 4:
         raise probe.error(
             "tracks", "floats of shape (tracks, 2, nodes, frames)", f"{tracks.dtype} {tracks.shape}"

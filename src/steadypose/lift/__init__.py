@@ -96,6 +96,8 @@ def lift(
     if not isinstance(seq, PoseSequence):
         raise DataError(f"expected 2D keypoints to lift, found {type(seq).__name__}")
     lens = None if camera is None else Intrinsics.of(camera)
+    if not isinstance(weights, str | os.PathLike | Network | None):
+        raise DataError(f"expected weights by name or as a file, found {type(weights).__name__}")
     network = weights if isinstance(weights, Network) else Network(weights)
     lifting = Lifting(network, lens, stature, max_gap)
     inputs = to_inputs(_in_pixels(seq, size, lens), network.spec)

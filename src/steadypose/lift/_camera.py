@@ -9,7 +9,6 @@ the joints are those that such a camera would see.
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._given import path_of
+from steadypose._toml import read_toml
 from steadypose._writing import will_read
 from steadypose.errors import DataError, FormatError
 
 Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
 Doubles = npt.NDArray[np.float64]
+
+_FARTHEST = 1e9  # pixels; what is beyond is no camera
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,10 @@ class Intrinsics:
                 numbers = tuple(float(v) for v in np.ravel(value))
             except (TypeError, ValueError, OverflowError):  # the last of 400 digits
                 numbers = (math.nan,) * lengths[-1]
-            if len(numbers) not in lengths or not all(map(math.isfinite, numbers)):
+            if len(numbers) not in lengths or not all(abs(n) <= _FARTHEST for n in numbers):
                 many = " or ".join(map(str, lengths))
                 raise DataError(f"expected {name} of a camera as {many} numbers, found {value!r}")
-            if name in ("focal", "size") and min(numbers) <= 0:
+            if name in ("focal", "size") and min(numbers) < 1 / _FARTHEST:
                 raise DataError(f"expected {name} of a camera above 0, found {value!r}")
             object.__setattr__(self, name, numbers)
 
@@ -213,14 +216,9 @@ def read_camera(path: str | Path, name: str | None = None) -> Intrinsics:
     FormatError
         If the file is no calibration, or has no camera of that name; the message lists those it has.
     """
-    where = Path(path)
+    where = path_of(path)
     will_read(where)
-    try:
-        content = tomllib.loads(where.read_text(encoding="utf-8"))
-    except OSError as e:
-        raise FormatError(where, "", "a readable calibration file", e.strerror or str(e)) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-        raise FormatError(where, "", "a calibration in TOML", str(e)) from None
+    content = read_toml(where, "a calibration in TOML")
     cameras = {key: t for key, t in content.items() if isinstance(t, dict) and "matrix" in t}
     names = {str(t.get("name", key)): key for key, t in cameras.items()} | {key: key for key in cameras}
     if not cameras:

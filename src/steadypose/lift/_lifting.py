@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._given import is_finite
 from steadypose.errors import DataError
 from steadypose.lift._camera import Intrinsics, facing, turned
 from steadypose.lift._inputs import (
@@ -63,11 +64,11 @@ class Lifting:
     max_gap: float = 0.25
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.max_gap) and self.max_gap >= 0):
+        if not (is_finite(self.max_gap) and self.max_gap >= 0):
             raise DataError(f"expected max_gap of 0 seconds or more, found {self.max_gap!r}")
         spec = self.network.spec
         if self.stature is not None:
-            if not 0.3 <= self.stature <= 3:
+            if not (is_finite(self.stature) and 0.3 <= self.stature <= 3):
                 raise DataError(f"expected stature in metres, such as 1.75, found {self.stature!r}")
             lacking = [n for n in ("thorax", "head", *_sides(*_LEG)) if n not in spec.outputs]
             if lacking:

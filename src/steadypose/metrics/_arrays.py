@@ -173,6 +173,6 @@ def row_means(errors: Floats) -> Floats:
 
 def check_protocol(protocol: str) -> bool:
     """Whether it is the official one; raises DataError for an unknown name."""
-    if protocol not in ("default", "official"):
+    if not isinstance(protocol, str) or protocol not in ("default", "official"):
         raise DataError(f"expected protocol to be default or official, found {protocol!r}")
     return protocol == "official"

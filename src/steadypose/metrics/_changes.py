@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steadypose import rotations
+from steadypose._timed import check_motion
 from steadypose.errors import DataError
 from steadypose.metrics import _arrays
 from steadypose.metrics._movement import fastest_movements
@@ -99,6 +100,8 @@ def compare(before: Motion, after: Motion) -> Changes:
     DataError
         If they are of different kinds or shapes.
     """
+    for motion in (before, after):
+        check_motion(motion)
     if type(before) is not type(after) or before.shape != after.shape:
         found = " and ".join(f"{type(m).__name__} {m.shape}" for m in (before, after))
         raise DataError(f"expected before and after of one kind and shape, found {found}")

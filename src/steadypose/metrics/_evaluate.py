@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from steadypose._timed import check_motion
 from steadypose.errors import DataError
 from steadypose.metrics import _arrays, _positions, _timing, _untruthed
 from steadypose.metrics._align import TARGETS, align, is_targets
@@ -85,6 +86,7 @@ def evaluate(
             raise DataError("expected a reference with rotations like the prediction, found positions")
         _somebody(pred, truth)
         return evaluate_bodies(pred, truth, reference, lambda a, b, c: evaluate(a, b, *ask, c), per_joint)
+    check_motion(pred)
     seen, known, given = (None if m is None else _positions_of(m) for m in (pred, truth, reference))
     assert seen is not None
     if known is None:
@@ -302,6 +304,9 @@ def _feet(skeleton: Skeleton) -> tuple[list[int], list[float]]:
 
 
 def _somebody(*motions: Motion | None) -> None:
+    for motion in motions:
+        if motion is not None:
+            check_motion(motion)
     if any(m is not None and not m.persons for m in motions):
         raise DataError("expected at least one person to measure, found a recording without any")
 
@@ -313,5 +318,7 @@ def _positions_of(motion: Motion) -> PoseSequence:
 
 
 def _several(sequences: Motion | Sequence[Motion]) -> list[PoseSequence | None]:
+    if not isinstance(sequences, Sequence) or isinstance(sequences, str):
+        check_motion(sequences)
     each = [sequences] if isinstance(sequences, PoseSequence | BodyMotion) else sequences
     return [_positions_of(m) for m in each]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,7 +94,7 @@ def match(
         )
     unit, scale = _units(pred, truth)
     notes: list[str] = []
-    wanted = None if root == "skeleton" and pred.shape[3] == 2 else root
+    wanted = None if isinstance(root, str) and root == "skeleton" and pred.shape[3] == 2 else root
     roots = _roots(pred.skeleton, truth.skeleton, wanted, official, notes)
     _check_spaces(pred, truth, roots is not None, notes)
     mine, theirs = pred.skeleton.common(truth.skeleton)
@@ -236,10 +236,13 @@ def _roots(
     """Keypoints, in either skeleton, whose mean is the root."""
     if root is None:
         return None
-    if root != "skeleton":
-        wanted = [root] if isinstance(root, int | np.integer | str) else list(root)
+    if not isinstance(root, str) or root != "skeleton":
+        wanted = list(root) if isinstance(root, Iterable) and not isinstance(root, str) else [root]
+        if not wanted:
+            raise DataError("expected a root, or several, found none")
         for r in wanted:
-            if not isinstance(r, str) and not -len(pred) <= r < len(pred):
+            number = isinstance(r, int | np.integer) and -len(pred) <= r < len(pred)
+            if not isinstance(r, str) and not number:
                 raise DataError(
                     f"expected a root among the {len(pred)} keypoints of the prediction, found {r}"
                 )

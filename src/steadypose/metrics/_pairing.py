@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.intp]
 
 SAME_RATE = 0.02  # rates closer than this are one rate: 29.97 and 30
+MOST_COMPARED = 10_000  # pairs of persons whose errors are all measured to find out who is who
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,15 @@ def pair_persons(
     """
     if len(pred) == len(truth) == 1:
         return [0], [0]
-    both = [n for n in pred if n in truth]
+    mine, theirs = ({n: i for i, n in enumerate(names)} for names in (pred, truth))
+    both = [n for n in pred if n in theirs]
     if both:
-        p, q = [pred.index(n) for n in both], [truth.index(n) for n in both]
+        p, q = [mine[n] for n in both], [theirs[n] for n in both]
+    elif len(pred) * len(truth) > MOST_COMPARED:
+        raise DataError(
+            f"expected persons of the same names, or few enough to compare each with each, found {len(pred)} "
+            f"persons and {len(truth)} in the truth, none of a common name"
+        )
     else:
         from scipy.optimize import linear_sum_assignment
 
@@ -139,7 +146,8 @@ def pair_persons(
         ("persons without a truth", pred, p),
         ("persons of the truth that were not predicted", truth, q),
     ):
-        left = [n for i, n in enumerate(names) if i not in used]
+        matched = set(used)
+        left = [n for i, n in enumerate(names) if i not in matched]
         if left:
             notes.append(f"{text}: {', '.join(left)}")
     return p, q

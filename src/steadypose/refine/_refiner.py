@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from steadypose import rotations
+from steadypose._given import is_finite
 from steadypose._size import body_size, size_so_far
-from steadypose._timed import complete
+from steadypose._timed import check_motion, complete
 from steadypose.errors import DataError
 from steadypose.refine import low_rate
 from steadypose.refine._aside import say_rest, set_aside
@@ -67,10 +68,14 @@ class Refiner:
     check_rate: bool = False
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.max_gap) and self.max_gap >= 0):
+        if not (is_finite(self.max_gap) and self.max_gap >= 0):
             raise DataError(f"expected max_gap of 0 seconds or more, found {self.max_gap!r}")
-        if self.min_confidence is not None and not np.isfinite(self.min_confidence):
+        if self.min_confidence is not None and not is_finite(self.min_confidence):
             raise DataError(f"expected min_confidence as a number, found {self.min_confidence!r}")
+        for name in ("outliers", "swaps", "confidence", "strays", "check_rate"):
+            value = getattr(self, name)
+            if not isinstance(value, bool | np.bool_):
+                raise DataError(f"expected {name} to be True or False, found {value!r}")
 
     def latency(self, fps: float) -> float:
         """Frames of future that a frame's result may depend on; infinite if all of them."""
@@ -78,6 +83,7 @@ class Refiner:
 
     def __call__(self, motion: AnyMotion) -> AnyMotion:
         """The motion, steady; see :func:`steadypose.refine`."""
+        check_motion(motion)
         self.filter.check_rate(motion.fps)
         if self.check_rate and (copies := copies_in(motion)).any():
             return cast(AnyMotion, without_copies(motion, copies, self._once))

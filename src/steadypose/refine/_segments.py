@@ -167,6 +167,8 @@ def _slope(
     for _ in range(max(1, round(0.1 / step)) if step > 0 else 1):
         next_ = np.clip(far + direction, 0, frames - 1)
         alive &= (next_ != far) & valid[next_, curve] & (np.abs(times[next_] - times[at]) <= 0.1 + 1e-9)
+        if not alive.any():
+            break
         far = np.where(alive, next_, far)
     dt = times[far] - times[at]
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steadypose import rotations
+from steadypose._given import is_finite
 from steadypose.errors import DataError
 from steadypose.refine._kalman import adaptive_spline, smoothing_spline
 from steadypose.refine._regression import boxcar, gaussian4, local_polynomial
@@ -27,6 +28,9 @@ from steadypose.refine._rolling import rolling_median, rolling_medoid, window_sp
 Values = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.intp]
+
+_HIGHEST_ORDER = 20
+_UTMOST = 1e6  # what a parameter and its inverse may be at most, in whatever unit
 
 
 def _parameter(default: float, low: float, high: float, unit: str, help: str) -> Any:
@@ -53,12 +57,15 @@ class Filter(ABC):
         for f in tunable(self):
             value = getattr(self, f.name)
             zero_ok = f.metadata["unit"] == "" and f.type != "int"
-            number = isinstance(value, int | float | np.number) and np.isfinite(value)
-            if not number or not (value > 0 or (zero_ok and value == 0)):
-                unit = {"s": " seconds", "Hz": " hertz"}.get(f.metadata["unit"], "")
+            unit = {"s": " seconds", "Hz": " hertz"}.get(f.metadata["unit"], "")
+            if not is_finite(value) or not (value > 0 or (zero_ok and value == 0)):
                 raise DataError(f"{self.name}: expected {f.name} above 0{unit}, found {value!r}")
-            if f.type == "int" and int(value) != value:
-                raise DataError(f"{self.name}: expected a whole number for {f.name}, found {value!r}")
+            if value and not 1 / _UTMOST <= value <= _UTMOST:
+                limits = f"from {1 / _UTMOST:g} to {_UTMOST:g}{unit}"
+                raise DataError(f"{self.name}: expected {f.name} {limits}, found {value!r}")
+            if f.type == "int" and (int(value) != value or value > _HIGHEST_ORDER):
+                wanted = f"a whole number for {f.name}, {_HIGHEST_ORDER} at most"
+                raise DataError(f"{self.name}: expected {wanted}, found {value!r}")
 
     def describe(self) -> str:
         """The filter with its parameters, as it stands in a history."""
@@ -263,6 +270,9 @@ class Adaptive(Filter):
         return adaptive_spline(values, weights, times, self.strength, (self.lowest, self.highest))
 
 
+MOST_PASSES = 10_000  # of slerp over a recording
+
+
 @dataclass(frozen=True)
 class Slerp(Filter):
     """Spherical linear interpolation between neighbours, for rotations only (the post-filter of MEVA and
@@ -276,6 +286,14 @@ class Slerp(Filter):
     name: ClassVar[str] = "slerp"
     handles: ClassVar[tuple[str, ...]] = ("rotations",)
     sigma: float = _parameter(0.0183, 0.005, 0.2, "s", "standard deviation of the passes together")
+
+    def check_rate(self, fps: float) -> None:
+        """See :meth:`Filter.check_rate`: at a very high rate the passes would never end."""
+        if self.sigma**2 * fps**2 > 0.3 * MOST_PASSES:
+            most = (0.3 * MOST_PASSES) ** 0.5 / fps
+            raise DataError(
+                f"slerp: expected a sigma of at most {most:.3g} s at {fps:.6g} fps, found {self.sigma:g}"
+            )
 
     def smooth(
         self,
@@ -324,7 +342,7 @@ def make_filter(method: str, **parameters: Any) -> Filter:
     DataError
         If there is no such method or it has no such parameter; the message lists those that there are.
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise DataError(f"expected a method among {', '.join(METHODS)}, found {method!r}")
     kind = METHODS[method]
     known = [f.name for f in fields(kind)]

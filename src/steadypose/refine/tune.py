@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from steadypose import metrics
+from steadypose._given import is_finite
+from steadypose._timed import check_motion
 from steadypose.errors import DataError
 from steadypose.metrics._align import align, is_targets
 from steadypose.metrics._match import match, pooled
@@ -138,7 +140,7 @@ def tune(
         raise DataError(
             f"expected objective to be one of {', '.join(get_args(Objective))}, found {objective!r}"
         )
-    if target_accel is not None and not (np.isfinite(target_accel) and target_accel > 0):
+    if target_accel is not None and not (is_finite(target_accel) and target_accel > 0):
         raise DataError(f"expected target_accel above 0, found {target_accel!r}")
     motions, truths = _pairs(motion, truth)
     around = {f.name for f in fields(Refiner)} - {"filter"}
@@ -280,6 +282,8 @@ def _pairs(
     if not motions or len(motions) != len(truths):
         raise DataError(f"expected a truth for every recording, found {len(truths)} for {len(motions)}")
     known: list[Motion] = []
+    for one in (*motions, *truths):
+        check_motion(one)
     for mine, theirs in zip(motions, truths, strict=True):
         if isinstance(mine, BodyMotion):
             if not isinstance(theirs, BodyMotion):

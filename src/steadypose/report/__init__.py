@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from steadypose import metrics
+from steadypose._given import path_of
+from steadypose._timed import check_motion
 from steadypose._writing import check_target, write_text
 from steadypose.errors import DataError
 from steadypose.report._stream import Stream
@@ -61,6 +63,7 @@ def report(
     DataError
         If the motions do not fit each other.
     """
+    check_motion(before)
     name = before.source.stream if before.source is not None else "main"
     given = None if scores is None else {name: scores}
     return report_streams({name: (before, after, truth)}, path, title, given, force, command)
@@ -88,11 +91,11 @@ def report_streams(
     if not streams:
         raise DataError("expected at least one sequence to report, found none")
     made = [Stream(name, *motions) for name, motions in streams.items()]
-    target = Path(path)
+    target = path_of(path)
     reads = [m.source.path for s in made for m in (s.before, s.after, s.truth) if m is not None and m.source]
     check_target(target, force=force, reads=reads)  # before anything is computed
     results = [_scores(s, (scores or {}).get(s.name)) for s in made]
-    text = page(made, results, title or _title(made[0]), command)
+    text = page(made, results, _title(made[0]) if title is None else str(title), command)
     # a file name that is no valid text must not keep the page from being written
     write_text(target, text, force=force, reads=reads, errors="replace")
     return target

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from steadypose import metrics, rotations
+from steadypose._timed import check_motion
 from steadypose.report import _pack, signals
 from steadypose.report._truth import MILLIMETRES, truth_like
 from steadypose.sequence import BodyMotion, Floats, Motion, PoseSequence
@@ -38,6 +39,8 @@ class Stream:
     truth: Motion | None = None
 
     def __post_init__(self) -> None:
+        for motion in (self.before, self.after, *([] if self.truth is None else [self.truth])):
+            check_motion(motion)
         signals.check_pair(self.before, self.after)
 
     @property

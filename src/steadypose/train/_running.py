@@ -244,4 +244,4 @@ def _length(config: Settings, steps_an_epoch: int) -> str:
 
 def _devices(devices: int | str) -> int:
     """How many, as far as the number says it."""
-    return max(int(devices), 1) if str(devices).lstrip("-").isdigit() else 1
+    return max(int(devices), 1) if str(devices).lstrip("-").isdecimal() else 1

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from steadypose._given import is_finite
+from steadypose._toml import parse_toml, read_toml
 from steadypose.errors import DataError, SteadyposeError
+
+_MOST_FILES = 20
+_LARGEST = 1 << 53  # whole numbers beyond it are no setting of anything
 
 
 def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -19,11 +23,11 @@ def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise SteadyposeError(
             f"{path}: expected files that extend each other in one direction, found a circle"
         )
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-        reason = e.strerror or e if isinstance(e, OSError) else e
-        raise SteadyposeError(f"{path}: expected a TOML file: {reason}") from None
+    if len(above) > _MOST_FILES:
+        raise SteadyposeError(
+            f"{path}: expected at most {_MOST_FILES} files that extend each other, found more"
+        )
+    table = read_toml(path, "a TOML file")
     base: Any = table.pop("extends", None)
     if base is None:
         return table
@@ -48,8 +52,8 @@ def changed(table: dict[str, Any], change: str) -> None:
     if not equals or not last:
         raise SteadyposeError(f"expected a change such as optimiser.rate=1e-3, found {change!r}")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        (value,) = parse_toml(f"value = {text}").values()
+    except (DataError, ValueError):
         value = text.strip()
     for part in tables:
         table = table.setdefault(part, {})
@@ -105,10 +109,10 @@ def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
         parts = [_fit(v, k) for v, k in zip(value, kinds, strict=False)]
         return len(value) == len(kinds) and all(p[0] for p in parts), tuple(p[1] for p in parts)
     if hint is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = isinstance(value, float) or (type(value) is int and is_finite(value))
         return number, float(value) if number else value
     if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool), value
+        return type(value) is int and abs(value) <= _LARGEST, value
     return isinstance(value, hint), value
 
 
