@@ -220,3 +220,10 @@ def test_other_content_under_a_format_s_name_is_refused(tmp_path, format, conten
     path = samples.save(kind, content, tmp_path)
     with pytest.raises(FormatError):
         io.read_streams(path, format=format)
+
+
+def test_a_signalling_nan_is_missing_and_no_warning(tmp_path):
+    content = samples.wham()
+    content[0]["trans_world"][3, 0] = np.array(0x7F800001, "u4").view("f4")
+    path = samples.save("wham", content, tmp_path)
+    assert np.isnan(io.read(path).translation[3 + 0, 0]).any()

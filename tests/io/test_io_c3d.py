@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steadypose.errors import DataError, FormatError, SteadyposeError
-from steadypose.io import read, write
+from steadypose.io import _c3d_parameters, read, write
 from steadypose.io._c3d_parameters import float_bytes, floats
 from steadypose.io._probe import Probe
 from steadypose.io.c3d import sniff
@@ -58,6 +58,17 @@ def test_reads_what_ezc3d_reads(recording):
 def test_untouched_is_byte_for_byte(recording, tmp_path):
     write(read(recording, format="c3d"), out := tmp_path / "o.c3d")
     assert out.read_bytes() == recording.read_bytes()
+
+
+def test_a_point_with_one_coordinate_that_is_none_is_missing_and_stays_as_it_is(recording, tmp_path):
+    changed = bytearray(recording.read_bytes())
+    header = _c3d_parameters.parse(Probe(recording))
+    changed[header.start : header.start + 4] = struct.pack("<f", 1e30)
+    path = tmp_path / "a.c3d"
+    path.write_bytes(changed)
+    motion = read(path)
+    assert np.isnan(motion.positions[0, 0, 0]).all() and not np.isnan(motion.positions[1, 0, 0]).any()
+    assert write(motion, tmp_path / "b.c3d").read_bytes() == changed
 
 
 def test_coordinates_alone_change(recording, tmp_path):

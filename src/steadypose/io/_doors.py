@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from steadypose._timed import check_motion
 from steadypose.errors import DataError, FormatError, SteadyposeError
 from steadypose.io._bounded import Broken
@@ -23,9 +25,14 @@ _MOST = 200  # letters of a message that is not ours
 
 @contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Whatever goes wrong with a file is a FormatError about it."""
+    """Whatever goes wrong with a file is a FormatError about it.
+
+    Arithmetic on numbers that no recording has is not reported: what comes of it is infinite or not a number,
+    and that is missing.
+    """
     try:
-        yield
+        with np.errstate(all="ignore"):
+            yield
     except DataError as e:  # what it says cannot be a sequence (0 fps, repeated times …)
         expected, _, found = str(e).removeprefix("expected ").partition(", found ")
         raise FormatError(str(path), "", expected if found else "a valid sequence", found or str(e)) from None
@@ -41,9 +48,13 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
 
 @contextmanager
 def filling(target: Path, format: str) -> Iterator[None]:
-    """Whatever a writer stumbles over is a SteadyposeError about the file; the disk's own errors pass."""
+    """Whatever a writer stumbles over is a SteadyposeError about the file; the disk's own errors pass.
+
+    Arithmetic on numbers that no recording has is not reported, as in :func:`reading`.
+    """
     try:
-        yield
+        with np.errstate(all="ignore"):
+            yield
     except (SteadyposeError, OSError):
         raise
     except Exception as e:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from steadypose._timed import within_reach
 from steadypose.errors import DataError, MissingExtraError
 from steadypose.io import _c3d_parameters, _check
 from steadypose.io._c3d_parameters import Header
@@ -87,12 +88,15 @@ def _words(document: Document) -> npt.NDArray[Any]:
 
 
 def _positions(words: npt.NDArray[Any], header: Header) -> npt.NDArray[np.float32]:
-    """Coordinates, shape (frames, points, 3); NaN where the residual is negative."""
+    """Coordinates, shape (frames, points, 3); NaN where the residual is negative.
+
+    A point is there as a whole or not at all, for it has one residual.
+    """
     scale = np.float32(1) if header.scale < 0 else np.float32(header.scale)
     with np.errstate(over="ignore", invalid="ignore"):  # of a damaged file
         x = words[..., :3].astype(np.float32) * scale
         x[words[..., 3] < 0] = np.nan
-    x[np.isinf(x)] = np.nan
+    x[np.isnan(within_reach(x)).any(axis=-1)] = np.nan
     return x
 
 
