@@ -76,7 +76,7 @@ def _levels(keypoints: int, rng: np.random.Generator) -> Floats:
 
 
 def _of_a_kind(shape: tuple[int, ...], fps: float, level: float, rng: np.random.Generator) -> Floats:
-    kind = rng.choice(6, p=(0.3, 0.2, 0.1, 0.22, 0.13, 0.05))
+    kind = rng.choice(6, p=(0.36, 0.2, 0.1, 0.18, 0.11, 0.05))
     noise = _KINDS[kind](shape, fps, rng)
     if rng.random() < 0.5:
         noise = noise * np.exp(rng.normal(0, 0.4, (1, shape[1], 1)))
