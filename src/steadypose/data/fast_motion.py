@@ -17,7 +17,7 @@ __all__ = ["add_fast_motion"]
 _OVER_NOISE = 150.0  # largest movement, in deviations of the noise
 _METRES = (0.002, 0.3)  # … and without noise
 _LARGEST = 0.4  # metres
-_SLOWEST, _FASTEST, _OF_RATE = 0.5, 12.0, 0.43  # hertz, hertz and of the frame rate
+_SLOWEST, _FASTEST, _OF_RATE = 0.5, 12.0, 0.36  # hertz, hertz and of the frame rate
 _SHORTEST, _LONGEST = 0.07, 0.5  # seconds of a strike, at half of its height
 _FRAMES = 2.5  # of a strike at least: fewer are a slip
 # Limbs of h36m17 from the trunk out.

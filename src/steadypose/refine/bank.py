@@ -28,7 +28,7 @@ __all__ = ["BankSpec", "bands_of", "noise_of", "to_frames"]
 Values = npt.NDArray[np.float32]
 
 # Numbers that the network sees of a keypoint: of a band and gate, of a band, and others; and of an axis.
-NOW, ALWAYS, GENERAL = 3, 6, 5
+NOW, ALWAYS, GENERAL = 3, 4, 5
 AXIS_NOW, AXIS_ALWAYS = 2, 1
 ENDS = (0.05, 0.07, 0.1, 0.15, 0.22, 0.33, 0.5, 0.75, 1.1, 1.6)  # seconds of lines fitted to an end
 APART = 4.0  # variances by which two of those differ if they have nothing in common; from 1 on they do less

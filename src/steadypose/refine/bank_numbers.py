@@ -16,7 +16,6 @@ __all__ = ["Described", "describe", "scale_of"]
 
 LEAST = 1e-6  # of a body's size: motion below that is rounding
 SLOW = 1.0  # seconds over which the slower of two energies is taken
-CALMER = 0.25  # share of a body's keypoints that are calmer than those looked at
 REACH = 3.0  # of a bell, in deviations
 SPARSE = 0.1  # share of entries from which on a matrix is quicker dense
 USUAL = -6.0  # logarithm of how much keypoints shake beside a body's size, more or less
@@ -62,10 +61,9 @@ def describe(bands: Values, size: npt.NDArray[np.floating[Any]], fps: float, spe
     Sizes of bands are logarithms of amplitudes beside how much the keypoint (or the axis) shakes, so they
     have no unit, and neither signs nor the direction of time matter. Of a keypoint, in the order of the
     numbers: every band's amplitude now, over a second, and that of the body; of the whole recording the mean,
-    calm and height of every band, the mean and calm of the body's calmer keypoints (which show what noise is
-    like, whatever the others do), and whether the recording has the band; how much the keypoint shakes beside
-    the body's size and beside the other keypoints, and the frame rate. Of an axis: its amplitude now and over
-    a second, and the mean of every band beside the keypoint's. The nine entries of a rotation count as one
+    calm and height of every band, and whether the recording has it; how much the keypoint shakes beside the
+    body's size and beside the other keypoints, and the frame rate. Of an axis: its amplitude now and over a
+    second, and the mean of every band beside the keypoint's. The nine entries of a rotation count as one
     axis, so that turning it changes nothing.
 
     Parameters
@@ -111,9 +109,9 @@ def describe(bands: Values, size: npt.NDArray[np.floating[Any]], fps: float, spe
     calm = -_logarithm((1 / (point + np.float32(LEAST**2))).mean(axis=1)) - shaking
     height = _logarithm(point.mean(axis=1)) - shaking
     mean = amplitude.mean(axis=1)  # (bands, bodies, keypoints)
-    for kind, whole in enumerate((mean, calm, height, _of_calmer(mean), _of_calmer(calm))):
+    for kind, whole in enumerate((mean, calm, height)):
         always[..., kind, :count] = np.moveaxis(whole, 0, -1)
-    always[..., 5, :count] = 1
+    always[..., 3, :count] = 1
     general = np.zeros((bodies, keypoints, GENERAL), np.float32)
     general[..., 0] = 0 if keypoints == 1 else shaking - USUAL  # a single point has no size of a body
     general[..., 1] = shaking - shaking.mean(axis=1, keepdims=True)
@@ -142,11 +140,6 @@ def _mean_of_axes(x: Values) -> Values:
     """Mean over the last dimension, which is short: a product is quicker there than a sum."""
     mean: Values = x @ np.full(x.shape[-1], 1 / x.shape[-1], np.float32)
     return mean
-
-
-def _of_calmer(numbers: Values) -> Values:
-    """The lower quartile over the keypoints of a body; (bands, bodies, keypoints) or (bands, bodies, 1)."""
-    return np.quantile(numbers, CALMER, axis=2, keepdims=True).astype(np.float32)
 
 
 @lru_cache(maxsize=64)
