@@ -59,6 +59,28 @@ def test_bands_of_a_clip_are_those_of_the_clip_reversed_and_mirrored():
     assert np.allclose(bands_of(-x, 30.0, SPEC), -bands, atol=1e-6)
 
 
+@pytest.mark.parametrize("fps", RATES)
+def test_where_a_calm_curve_ends_is_told_by_many_of_its_frames(fps):
+    rng = np.random.default_rng(3)
+    curve = 0.2 * np.sin(np.arange(round(5 * fps)) / fps)[:, None, None, None]
+    noisy = (curve + rng.normal(0, 0.02, (len(curve), 1, 400, 3))).astype(np.float32)
+    slowest = bands_of(noisy, fps, SPEC)
+    left = noisy - slowest.sum(axis=0) - (curve - bands_of(curve.astype(np.float32), fps, SPEC).sum(axis=0))
+    few = max(3, round(0.1 * fps))
+    assert np.sqrt(np.square(left[[0, -1]]).mean()) < 0.75 * 0.02 * 2 / few**0.5
+
+
+@pytest.mark.parametrize("fps", [60.0, 120.0, 240.0])
+@pytest.mark.parametrize("phase", [0.0, 1.0, 2.0])
+def test_where_a_fast_curve_ends_is_told_by_few(fps, phase):
+    t = np.arange(round(3 * fps)) / fps
+    wave = np.sin(2 * np.pi * 4 * t + phase)[:, None, None, None].astype(np.float32)
+    # All bands are closed: what is left is the slowest motion, which begins and ends where the curve does.
+    left = wave - bands_of(wave, fps, SPEC).sum(axis=0)
+    assert abs(left[0, 0, 0, 0] - wave[0, 0, 0, 0]) < 0.25
+    assert abs(left[-1, 0, 0, 0] - wave[-1, 0, 0, 0]) < 0.25
+
+
 def test_straight_lines_have_no_bands():
     line = (np.linspace(0, 50, 300)[:, None] * np.array([1.0, -2.0]) + 3).astype(np.float32)
     assert np.abs(bands_of(line, 60.0, SPEC)).max() < 2e-4

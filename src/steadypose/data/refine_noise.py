@@ -1,6 +1,6 @@
 """Noise that pieces of motion get: white, sparse, correlated or slow noise, or an estimator's.
 
-Every piece has one kind, of one size; keypoints and axes may differ.
+Every piece has a kind or two, of one size; keypoints and axes may differ.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from steadypose.sequence import Floats
 __all__ = ["noise_like_estimators"]
 
 _COMMON = 0.45  # share of pieces in which groups of keypoints have a part of their errors in common
-_UNEVEN = 0.35  # share of pieces whose keypoints shake very differently …
+_MIXED = 0.4  # share of pieces some of whose keypoints have errors of another kind
+_UNEVEN = 0.45  # share of pieces whose keypoints shake very differently …
 _FEW = 0.2  # … and of those in which only some do
 _SMOOTHED = (0.02, 0.12)  # seconds: time constant of an estimator's own one-pole filter
 
@@ -56,6 +57,9 @@ def noise_like_estimators(
 
     each = _levels(shape[1], rng)[:, None]
     own = errors(shape)
+    if rng.random() < _MIXED:  # hands may slip while the trunk is filtered
+        others = rng.random(shape[1]) < rng.uniform(0.1, 0.5)
+        own[:, others] = errors(shape)[:, others]
     if rng.random() >= _COMMON:
         return own * each
     # What frames a body, a crop or a camera, moves much of it as one.
@@ -76,7 +80,7 @@ def _levels(keypoints: int, rng: np.random.Generator) -> Floats:
 
 
 def _of_a_kind(shape: tuple[int, ...], fps: float, level: float, rng: np.random.Generator) -> Floats:
-    kind = rng.choice(6, p=(0.3, 0.2, 0.1, 0.22, 0.13, 0.05))
+    kind = rng.choice(6, p=(0.36, 0.2, 0.1, 0.18, 0.11, 0.05))
     noise = _KINDS[kind](shape, fps, rng)
     if rng.random() < 0.5:
         noise = noise * np.exp(rng.normal(0, 0.4, (1, shape[1], 1)))

@@ -30,7 +30,10 @@ Values = npt.NDArray[np.float32]
 # Numbers that the network sees of a keypoint: of a band and gate, of a band, and others; and of an axis.
 NOW, ALWAYS, GENERAL = 3, 4, 5
 AXIS_NOW, AXIS_ALWAYS = 2, 1
-END = 0.1  # seconds at either end whose fitted line says where the curve ends
+ENDS = (0.05, 0.07, 0.1, 0.15, 0.22, 0.33, 0.5, 0.75, 1.1, 1.6)  # seconds of lines fitted to an end
+APART = 4.0  # variances by which two of those differ if they have nothing in common; from 1 on they do less
+OF_BENDS = 20  # times the variance of white noise is that of its third differences
+TINY = 1e-30
 MOST = 8  # gates a frame, however slow the recording
 HIGHEST = 0.4  # of the frame rate: an edge above it has nothing above itself
 
@@ -121,7 +124,7 @@ def bands_of(x: Values, fps: float, spec: BankSpec) -> Values:
 
     Parameters
     ----------
-    x : ndarray of float32, shape (frames, ...)
+    x : ndarray of float32, shape (frames, ..., axes)
         At an even rate, at least 2 frames, without NaN.
     fps
         Frames a second.
@@ -135,9 +138,9 @@ def bands_of(x: Values, fps: float, spec: BankSpec) -> Values:
     from scipy.fft import dst, idst
 
     frames = len(x)
-    flat = x.reshape(frames, -1)
     responses = _responses(frames, fps, spec)
-    series = dst(flat - _between_ends(flat, fps), type=2, axis=0, norm="ortho")
+    flat = (x - _between_ends(x, fps)).reshape(frames, -1)
+    series = dst(flat, type=2, axis=0, norm="ortho", overwrite_x=True)
     out = np.empty((len(responses), *flat.shape), np.float32)
     for band, response in zip(out, responses, strict=True):
         np.multiply(series, response[:, None], out=band)
@@ -155,15 +158,36 @@ def _responses(frames: int, fps: float, spec: BankSpec) -> Values:
 
 
 def _between_ends(x: Values, fps: float) -> Values:
-    """The straight line from where a curve begins to where it ends, half a frame beyond both ends."""
+    """The straight line from where curves begin to where they end, half a frame beyond both ends."""
     frames = len(x)
-    n = min(max(3, round(END * fps)), frames)
-    t = np.arange(n) - (n - 1) / 2
-    at = -n / 2  # half a frame before the first
-    weights = (1 / n + at * t / max(float(t @ t), 1.0)).astype(np.float32)
-    first, last = weights @ x[:n], weights @ x[::-1][:n]
-    u = ((np.arange(frames, dtype=np.float32) + 0.5) / np.float32(frames))[:, None]
+    first, last = _end(x, fps), _end(x[::-1], fps)
+    u = ((np.arange(frames, dtype=np.float32) + 0.5) / np.float32(frames)).reshape(-1, *[1] * (x.ndim - 1))
     return np.asarray(first * (1 - u) + last * u, np.float32)
+
+
+def _end(x: Values, fps: float) -> Values:
+    """Where curves (frames, ..., axes) begin, half a frame before their first one.
+
+    Read off lines that are fitted to the first frames: to as many of them as agree, beside the noise, with
+    what fewer say (Lepski 1990). Few frames follow fast motion, many are calm under noise.
+    """
+    most = min(len(x), max(8, round(ENDS[-1] * fps)))
+    x = np.ascontiguousarray(x[:most])
+    noise = np.square(np.diff(x, n=3, axis=0)).mean(axis=(0, -1)) / OF_BENDS if most > 3 else np.zeros(1)
+    out: Values | None = None
+    shorter: list[tuple[int, Values]] = []
+    agreeing: npt.NDArray[np.floating[Any]] = np.ones(1)
+    for n in sorted({min(max(3, round(seconds * fps)), max(most // 2, 2)) for seconds in ENDS}):
+        t = np.arange(n) - (n - 1) / 2
+        weights = (1 / n - n / 2 * t / max(float(t @ t), 1.0)).astype(np.float32)
+        value = np.tensordot(weights, x[:n], 1)
+        for fewer, other in shorter:
+            apart = np.square(value - other).mean(axis=-1) / np.maximum(4 / fewer * noise, TINY)
+            agreeing = agreeing * np.clip((APART - apart) / (APART - 1), 0, 1)
+        out = value if out is None else out + agreeing[..., None].astype(np.float32) * (value - out)
+        shorter.append((n, value))
+    assert out is not None
+    return out
 
 
 @lru_cache(maxsize=64)
