@@ -87,7 +87,7 @@ class PieceData:
     licence: Literal["permissive", "any"] = "permissive"
     blocks: int = 400
     rates: tuple[float, ...] = (15, 20, 24, 24, 25, 30, 30, 30, 30, 50, 60, 60, 60, 100, 120, 240)
-    seconds: tuple[float, float] = (2.5, 8.0)
+    seconds: tuple[float, float] = (1.0, 8.0)
     speed: tuple[float, float] = (0.6, 2.2)
     slow: float = 0.15
     fast: float = 0.4

@@ -47,7 +47,7 @@ class GateConfig:
     loss: GateLossConfig = field(default_factory=GateLossConfig)
     optimiser: OptimiserConfig = field(
         default_factory=lambda: OptimiserConfig(
-            rate=2e-3, schedule="cosine", warmup=0.02, clip=1.0, average=0.998
+            rate=2e-3, schedule="cosine", warmup=0.02, clip=1.0, average=0.999
         )
     )
     trainer: TrainerConfig = field(default_factory=lambda: TrainerConfig(batch=1, epochs=30, threads=1))

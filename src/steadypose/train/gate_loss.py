@@ -32,7 +32,7 @@ class GateLossConfig:
     """
 
     acceleration: float = 0.4
-    lasting: float = 1.2
+    lasting: float = 0.9
     harm: float = 0.5
     floor: float = 0.0002
 
