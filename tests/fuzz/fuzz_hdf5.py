@@ -42,11 +42,11 @@ def objects(data: bytes, rng: Random) -> bytes:
             values = old[()] if isinstance(old, h5py.Dataset) else None
             del f[name]
             _put(f, name, values, rng)
-    return _timeless(file.getvalue(), begun)
+    return timeless(file.getvalue(), begun)
 
 
-def _timeless(data: bytes, begun: int) -> bytes:
-    """Without the time of day that HDF5 writes beside what is changed: an input is its number alone."""
+def timeless(data: bytes, begun: int) -> bytes:
+    """Without the time of day that HDF5 writes beside what it makes: an input is its number alone."""
     for second in range(begun, int(time.time()) + 1):
         data = data.replace(second.to_bytes(4, "little"), bytes(4))
     return data
