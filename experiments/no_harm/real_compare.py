@@ -15,6 +15,7 @@ ERRORS = ("mpjpe", "offset_free")
 KINDS = ("plain", "cleaned")
 MODELS = {"velocity": 2, "acceleration": 3}
 CUTOFFS = tuple(float(c) for c in np.geomspace(0.7, 10.0, 14))
+NOTHING = 1e-6  # mm or pixels: below any score but that of a stream that comes back as it is
 BEFORE = "before, strength 1"  # the default when this began
 
 
@@ -24,10 +25,14 @@ def kalman(kind: str, model: str, cutoff: float) -> str:
 
 
 def mean_of(rows: Rows, over: Rows, what: str, families: Mapping[str, str]) -> float:
-    """Geometric mean over families of geometric means over streams of a score over another's."""
+    """Geometric mean over families of geometric means over streams of a score over another's.
+
+    A stream that neither of them changes at all counts as alike.
+    """
     logs: dict[str, list[float]] = {}
     for name, row in rows.items():
-        logs.setdefault(families[name], []).append(math.log(row[what] / over[name][what]))
+        ratio = max(row[what], NOTHING) / max(over[name][what], NOTHING)
+        logs.setdefault(families[name], []).append(math.log(ratio))
     return math.exp(float(np.mean([np.mean(v) for v in logs.values()])))
 
 
