@@ -41,7 +41,8 @@ def belief(x: Values, y: Values, weights: Values | None) -> npt.NDArray[np.float
     mean = square.mean(axis=0)
     axes = min(x.shape[2], 3)  # rotations turn in three
     normal = _quantile_over_mean(0.0, axes)  # of the median
-    middle, calm = np.quantile(square, [0.5, CALM], axis=0).astype(np.float32)
+    ordered = np.sort(square.T)  # many times as quick as np.quantile
+    middle, calm = (ordered[:, round(share * (len(square) - 1))] for share in (0.5, CALM))
     tiny = np.finfo(np.float32).tiny
     ratio = middle / (normal * np.maximum(mean, tiny))
     heavy = np.clip((EVEN - ratio) / (EVEN - HEAVY), 0, 1)

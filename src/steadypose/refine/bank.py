@@ -174,20 +174,22 @@ def _end(x: Values, fps: float) -> Values:
     most = min(len(x), max(8, round(ENDS[-1] * fps)))
     x = np.ascontiguousarray(x[:most])
     noise = np.square(np.diff(x, n=3, axis=0)).mean(axis=(0, -1)) / OF_BENDS if most > 3 else np.zeros(1)
-    out: Values | None = None
-    shorter: list[tuple[int, Values]] = []
-    agreeing: npt.NDArray[np.floating[Any]] = np.ones(1)
-    for n in sorted({min(max(3, round(seconds * fps)), max(most // 2, 2)) for seconds in ENDS}):
-        t = np.arange(n) - (n - 1) / 2
-        weights = (1 / n - n / 2 * t / max(float(t @ t), 1.0)).astype(np.float32)
-        value = np.tensordot(weights, x[:n], 1)
-        for fewer, other in shorter:
-            apart = np.square(value - other).mean(axis=-1) / np.maximum(4 / fewer * noise, TINY)
-            agreeing = agreeing * np.clip((APART - apart) / (APART - 1), 0, 1)
-        out = value if out is None else out + agreeing[..., None].astype(np.float32) * (value - out)
-        shorter.append((n, value))
-    assert out is not None
-    return out
+    lengths = sorted({min(max(3, round(seconds * fps)), max(most // 2, 2)) for seconds in ENDS})
+    values = np.stack([np.tensordot(_weights_at_end(n), x[:n], 1) for n in lengths])
+    least = np.maximum(np.multiply.outer(4 / np.array(lengths, np.float32), noise), TINY)
+    out, agreeing = values[0], np.ones(1, np.float32)
+    for k in range(1, len(lengths)):
+        apart = np.square(values[k] - values[:k]).mean(axis=-1) / least[:k]
+        agreeing = agreeing * np.clip((APART - apart) / (APART - 1), 0, 1).prod(axis=0)
+        out = out + agreeing[..., None] * (values[k] - out)
+    return np.asarray(out, np.float32)
+
+
+@lru_cache(maxsize=256)
+def _weights_at_end(frames: int) -> Values:
+    """What the line fitted to some frames is half a frame before the first, as weights of theirs."""
+    t = np.arange(frames) - (frames - 1) / 2
+    return np.asarray(1 / frames - frames / 2 * t / max(float(t @ t), 1.0), np.float32)
 
 
 @lru_cache(maxsize=64)
