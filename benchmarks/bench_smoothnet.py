@@ -30,7 +30,7 @@ from steadypose.models import export_onnx
 from steadypose.models.checkpoints import REQUIRED
 from steadypose.models.refiner import RefinerNet
 from steadypose.models.smoothnet import SmoothNet, SmoothNetConfig
-from steadypose.refine.network import load, shipped
+from steadypose.refine.network import load
 from steadypose.refine.window_network import threads
 from steadypose.refine.windows import INPUT, OUTPUT, WindowSpec, refine_curves
 
@@ -45,6 +45,7 @@ SIDE = 4096  # of the matrices that tell what the machine can do
 EQUAL = 1e-5  # of the range of the values
 MANY, MANY_STEP = 1_000_000, 16  # frames for memory, and the paper's network's step there
 FILTERS = ("gaussian", "adaptive", "refinenet")  # beside the default network
+RATE, RATES = 60.0, (30.0, 60.0, 240.0)  # frames a second of a recording, and for the default network
 THREADS = threads()
 
 # In a process that never imports torch. The peak is this process's own: that of getrusage begins with that of
@@ -198,13 +199,8 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     x = recording()
     size = f"{FRAMES:,} × {KEYPOINTS} × {DIMS}"
-    default = load().runner if "default" in shipped() else None
-    rate = 60.0 if default is None else default.spec.rate or 60.0
-    ours: dict[str, Rival] = {m: (lambda m=m: steady(x, m, rate)) for m in FILTERS}
-    if default is not None:
-        ours |= {
-            f"default, {fps:g} fps": (lambda fps=fps: steady(x, "network", fps)) for fps in (rate, rate / 2)
-        }
+    ours: dict[str, Rival] = {m: (lambda m=m: steady(x, m, RATE)) for m in FILTERS}
+    ours |= {f"default, {fps:g} fps": (lambda fps=fps: steady(x, "network", fps)) for fps in RATES}
     busy = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         module, path = paper(Path(folder))
@@ -231,12 +227,9 @@ def main() -> None:
     ]
     rows = [row(f"the paper's network, {size}", network.pop("steadypose"), network, frames=FRAMES)]
     against = {"torch loop, the paper's network": seconds["torch loop"]}
-    if default is None:
-        print("no default network comes with steadypose yet: its rows are skipped")
-        notes.append("No default network comes with steadypose yet: its rows are missing.")
     for name in ours:
         rows.append(row(f"{name}, {size}", seconds[name], against, frames=FRAMES))
-        fps = float(name.split()[1]) if name not in FILTERS else rate
+        fps = float(name.split()[1]) if name not in FILTERS else RATE
         used.append(memory(name, fps, method=name if name in FILTERS else "network"))
     save("smoothnet", "SmoothNet", rows, [*notes, *used], "python benchmarks/bench_smoothnet.py")
 
