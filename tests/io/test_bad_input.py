@@ -10,6 +10,7 @@ import resource
 import subprocess
 import sys
 import tracemalloc
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -459,6 +460,21 @@ def test_bomb(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(tmp_path / "a.pkl", format="wham")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+
+
+ZIPS = {
+    "a.zip": ("a/0.json", "no format recognises"),
+    "a.npz": ("x.npy", "method 14"),
+    "a.pt": ("a/data.pkl", "method 14"),
+}
+
+
+@pytest.mark.parametrize("name", ZIPS)
+def test_hungry_member(tmp_path: Path, name: str) -> None:
+    member, words = ZIPS[name]
+    with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr(member, b'{"people": []}')
+    refused(tmp_path / name, words)
 
 
 def test_lying_sizes(tmp_path: Path) -> None:

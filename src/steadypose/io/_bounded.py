@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ ALWAYS_ALLOWED = 1 << 26
 _SPARSE = 100  # of a grid of persons over frames, one cell in so many must hold somebody …
 _LARGEST_SPARSE = 1 << 30  # … and no grid that is mostly empty is larger than this
 _CHUNK = 1 << 20
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 _LZMA_MEMORY = 1 << 28  # an xz header may ask for gigabytes of dictionary; preset 9 needs 65 MiB
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -44,6 +46,24 @@ _COMPRESSORS: dict[str, Callable[[], Any]] = {
     "xz": lambda: lzma.LZMACompressor(lzma.FORMAT_XZ, preset=3),
     "lzma": lambda: lzma.LZMACompressor(lzma.FORMAT_ALONE, preset=3),
 }
+
+
+def open_zip(target: str | Path | BinaryIO) -> zipfile.ZipFile:
+    """A zip archive to read, whose members unfold in little memory.
+
+    Raises
+    ------
+    zipfile.BadZipFile
+        If it is none, or a member is compressed in another way: one in LZMA says itself how much memory it
+        takes, up to 4 GB.
+    """
+    archive = zipfile.ZipFile(target)
+    for member in archive.infolist():
+        if member.compress_type not in _ZIP_METHODS:
+            archive.close()
+            found = f"{member.filename} compressed by method {member.compress_type}"
+            raise zipfile.BadZipFile(f"expected members stored, deflated or in bzip2, found {found}")
+    return archive
 
 
 class Broken(Exception):

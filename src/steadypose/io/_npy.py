@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steadypose.errors import FormatError
-from steadypose.io._bounded import Broken, Reader, allowed
+from steadypose.io._bounded import Broken, Reader, allowed, open_zip
 from steadypose.io._pickle import write_pickle
 from steadypose.io._stand_ins import checked_shape
 from steadypose.io._unpickle import Machine, unpickle
@@ -53,7 +53,7 @@ def load_npz(path: str | Path) -> dict[str, Any]:
     """
     target = Path(path)
     try:
-        with zipfile.ZipFile(target) as z:
+        with open_zip(target) as z:
             infos = z.infolist()
             # Declared sizes are binding: zipfile gives no more bytes than a member declares.
             if sum(i.file_size for i in infos) > allowed(target.stat().st_size):
@@ -79,7 +79,7 @@ def load_npz(path: str | Path) -> dict[str, Any]:
 
 def is_compressed(path: str | Path) -> bool:
     """Whether the members of an npz file are compressed (``numpy.savez_compressed``)."""
-    with zipfile.ZipFile(path) as z:
+    with open_zip(path) as z:
         return any(i.compress_type != zipfile.ZIP_STORED for i in z.infolist())
 
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from steadypose._writing import inside
 from steadypose.errors import FormatError, SteadyposeError
-from steadypose.io._bounded import allowed
+from steadypose.io._bounded import allowed, open_zip
 from steadypose.io._probe import HEAD, Probe
 
 _TRIED = 5  # JSON files looked at before a folder is taken for something else
@@ -65,7 +65,7 @@ def heads(probe: Probe) -> Iterator[bytes]:
                         if tried == _TRIED:
                             return
         elif names := [n for n in probe.zip_names if n.lower().endswith(".json")]:
-            with zipfile.ZipFile(probe.path) as z:
+            with open_zip(probe.path) as z:
                 for name in names[:_TRIED]:
                     with z.open(name) as f:
                         yield f.read(HEAD)
@@ -107,7 +107,7 @@ def _load_zip(probe: Probe) -> Archive:
     most = allowed(probe.path.stat().st_size)
     name = ""
     try:
-        with zipfile.ZipFile(probe.path) as z:
+        with open_zip(probe.path) as z:
             for info in z.infolist():
                 name = info.filename
                 most -= info.file_size

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steadypose.errors import FormatError
-from steadypose.io._bounded import Broken, Reader, allowed
+from steadypose.io._bounded import Broken, Reader, allowed, open_zip
 from steadypose.io._pickle import portable_reduce
 from steadypose.io._unpickle import Machine, unpickle
 
@@ -139,7 +139,7 @@ def load(path: str | Path) -> Any:
                     "a torch file of version 1.6 or later (a zip)",
                     "an older one; torch.save renews it",
                 )
-        with zipfile.ZipFile(target) as z:
+        with open_zip(target) as z:
             return _load(target, z)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as e:
         if isinstance(e, FormatError):

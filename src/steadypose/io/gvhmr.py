@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from steadypose.io import _torch
+from steadypose.io._bounded import open_zip
 from steadypose.io._fields import VALUES, Field, Place, need, numeric
 from steadypose.io._probe import Probe, ReadOptions, tie, timeline
 from steadypose.io._smpl import (
@@ -44,7 +45,7 @@ def sniff(probe: Probe) -> bool:
     if folder is None:
         return False
     try:
-        with zipfile.ZipFile(probe.path) as z, z.open(f"{folder}/data.pkl") as f:
+        with open_zip(probe.path) as z, z.open(f"{folder}/data.pkl") as f:
             return b"smpl_params_" in f.read(1 << 20)
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError):
         return False
