@@ -33,6 +33,20 @@ def test_a_few_inputs_give_a_result_or_one_line(name: str, tmp_path: Path) -> No
         assert judge(target, target.make(0, n), f"0/{n}")[1] is None, f"input {n}"
 
 
+@pytest.mark.parametrize(
+    ("name", "n"),
+    [
+        ("mediapipe-npz", 13210),
+        ("mediapipe-npz", 30093),
+        ("smoothnet", 28834),
+        ("openpose", 13847),
+        ("training configuration", 27388),
+    ],
+)
+def test_what_was_a_finding_once_is_mended(name: str, n: int, tmp_path: Path) -> None:
+    assert Judge(tmp_path)(TARGETS[name], TARGETS[name].make(0, n), f"0/{n}")[1] is None
+
+
 @pytest.mark.parametrize("name", list(TARGETS))
 def test_an_input_is_its_number(name: str) -> None:
     target = TARGETS[name]

@@ -73,6 +73,7 @@ def test_switches_may_be_changed_for_one_run(tmp_path):
     [
         ("task = 'denoise'", "task: expected 'lift' or 'refine' or 'gates', found 'denoise'"),
         ("task = 3", "task: expected 'lift' or 'refine' or 'gates', found 3"),
+        ("task = []", "task: expected 'lift' or 'refine' or 'gates', found []"),
         ("network = 3", "network: expected a table, found 3"),
         ("[network]\nkind = 'lstm'", "network.kind: expected smoothnet or motion_aware or tcn"),
         ("[network]\nkind = ['tcn']", "network.kind: expected smoothnet or motion_aware or tcn"),

@@ -91,7 +91,8 @@ class Refiner:
 
     def _once(self, motion: AnyMotion) -> AnyMotion:
         steady: PoseSequence | BodyMotion
-        steady = self._rotations(motion) if isinstance(motion, BodyMotion) else self._positions(motion)
+        with np.errstate(all="ignore"):  # coordinates that no recording has may overflow
+            steady = self._rotations(motion) if isinstance(motion, BodyMotion) else self._positions(motion)
         return cast(AnyMotion, steady)
 
     def describe(self) -> str:

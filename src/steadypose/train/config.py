@@ -287,7 +287,7 @@ def from_mapping(
     """
     try:
         task = table.get("task", "lift")
-        if task not in _TASKS:
+        if not isinstance(task, str) or task not in _TASKS:
             raise SteadyposeError(f"task: expected {' or '.join(map(repr, _TASKS))}, found {task!r}")
         made: TrainConfig | RefineConfig | GateConfig = make(_TASKS[task], table)
         return made
