@@ -81,6 +81,12 @@ def test_where_a_fast_curve_ends_is_told_by_few(fps, phase):
     assert abs(left[-1, 0, 0, 0] - wave[-1, 0, 0, 0]) < 0.25
 
 
+@pytest.mark.parametrize("frames", range(2, 12))
+def test_straight_lines_of_a_few_frames_have_no_bands(frames):
+    line = (np.arange(frames)[:, None] * np.array([1.0, -2.0]) + 3).astype(np.float32)
+    assert np.abs(bands_of(line, 30.0, SPEC)).max() < 1e-5
+
+
 def test_straight_lines_have_no_bands():
     line = (np.linspace(0, 50, 300)[:, None] * np.array([1.0, -2.0]) + 3).astype(np.float32)
     assert np.abs(bands_of(line, 60.0, SPEC)).max() < 2e-4

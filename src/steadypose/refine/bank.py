@@ -174,7 +174,7 @@ def _end(x: Values, fps: float) -> Values:
     most = min(len(x), max(8, round(ENDS[-1] * fps)))
     x = np.ascontiguousarray(x[:most])
     noise = np.square(np.diff(x, n=3, axis=0)).mean(axis=(0, -1)) / OF_BENDS if most > 3 else np.zeros(1)
-    lengths = sorted({min(max(3, round(seconds * fps)), max(most // 2, 2)) for seconds in ENDS})
+    lengths = sorted({min(max(3, round(seconds * fps)), max(most // 2, min(3, most))) for seconds in ENDS})
     values = np.stack([np.tensordot(_weights_at_end(n), x[:n], 1) for n in lengths])
     least = np.maximum(np.multiply.outer(4 / np.array(lengths, np.float32), noise), TINY)
     out, agreeing = values[0], np.ones(1, np.float32)
@@ -189,7 +189,7 @@ def _end(x: Values, fps: float) -> Values:
 def _weights_at_end(frames: int) -> Values:
     """What the line fitted to some frames is half a frame before the first, as weights of theirs."""
     t = np.arange(frames) - (frames - 1) / 2
-    return np.asarray(1 / frames - frames / 2 * t / max(float(t @ t), 1.0), np.float32)
+    return np.asarray(1 / frames - frames / 2 * t / float(t @ t), np.float32)
 
 
 @lru_cache(maxsize=64)
