@@ -86,6 +86,20 @@ def test_lies_about_size_are_refused_before_memory_is_allocated(lie: str, tmp_pa
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
 
 
+def test_a_block_of_a_driver_that_states_two_gigabytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver=("earliest", "v108")) as file:
+        sleap(file)
+    data = bytearray(path.read_bytes())
+    assert data[8] == 0 and data[48:56] == b"\xff" * 8
+    data[48:56] = len(data).to_bytes(8, "little")
+    path.write_bytes(data + bytes(4) + (0x7FF80000).to_bytes(4, "little") + b"NCSAmult" + bytes(64))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(sp.FormatError, match="superblock: expected an HDF5 file of one piece"):
+        sp.read(path, format="sleap")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
+
+
 @pytest.mark.parametrize("key", ["df_with_missing", "other"])
 def test_a_data_set_in_place_of_a_group_ends(key: str, tmp_path: Path) -> None:
     def fill(file: Any) -> None:

@@ -322,6 +322,15 @@ def test_npy_of_all_versions(tmp_path):
     assert _npy.load_npy(path).shape == (1, 2)
 
 
+def test_what_python_and_numpy_remark_on_old_headers_is_no_business_of_users(tmp_path):
+    path = tmp_path / "x.npy"  # warnings are errors here
+    path.write_bytes(header("{'descr': '|a2', 'fortran_order': False, 'shape': (1,), }", b"hi"))
+    assert _npy.load_npy(path).tolist() == [b"hi"]
+    path.write_bytes(header(r"{'descr': '\O', 'fortran_order': False, 'shape': (1,), }", bytes(8)))
+    with pytest.raises(FormatError, match="header"):
+        _npy.load_npy(path)
+
+
 BAD_NPY = {
     "empty": b"",
     "magic only": b"\x93NUMPY",

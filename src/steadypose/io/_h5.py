@@ -195,6 +195,8 @@ def opened(probe: Probe) -> Iterator[Group]:
     h5py = _h5py()
     if not probe.head.startswith(MAGIC):
         raise probe.error("byte 0", "an HDF5 file", repr(probe.head[:8]))
+    if _has_driver_block(probe.head):
+        raise probe.error("superblock", "an HDF5 file of one piece", "a block of driver information")
     try:
         with h5py.File(probe.path, "r") as file:
             yield Group(probe, file, "", Budget(probe.path.stat().st_size))
@@ -204,6 +206,18 @@ def opened(probe: Probe) -> Iterator[Group]:
         raise e.error(probe.path, "") from None
     except _STUMBLES as e:
         raise probe.error("", "an undamaged HDF5 file", f"{type(e).__name__}: {e}") from None
+
+
+def _has_driver_block(head: bytes) -> bool:
+    """Whether the library would read one: files of several pieces have it, of a stated size of up to 4 GB.
+
+    Layout: HDF5 file format specification, II.A, superblocks of version 0 and 1.
+    """
+    if len(head) < 14 or head[8] > 1:
+        return False
+    version, width = head[8], head[13]
+    at = 24 + 4 * version + 3 * width  # behind the base, free space and the end of the file
+    return head[at : at + width] != b"\xff" * width
 
 
 def names(probe: Probe) -> set[str]:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from steadypose.errors import FormatError
 from steadypose.io._bounded import Broken, Reader, allowed, open_zip
 from steadypose.io._pickle import write_pickle
-from steadypose.io._stand_ins import checked_shape
+from steadypose.io._stand_ins import checked_shape, unremarked
 from steadypose.io._unpickle import Machine, unpickle
 
 MAGIC = b"\x93NUMPY"
@@ -133,8 +133,9 @@ def _header(reader: Reader) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
         raise Broken(expected, f"one of {length} bytes")
     text = reader.read(length).decode("utf-8" if version == 3 else "latin1")
     try:
-        fields = ast.literal_eval(re.sub(r"(\d)L\b", r"\1", text).strip())  # Python 2 wrote (10L, 3L)
-        dtype = np.lib.format.descr_to_dtype(fields["descr"])
+        with unremarked():
+            fields = ast.literal_eval(re.sub(r"(\d)L\b", r"\1", text).strip())  # Python 2 wrote (10L, 3L)
+            dtype = np.lib.format.descr_to_dtype(fields["descr"])
         fortran, shape = fields["fortran_order"], fields["shape"]
         if not isinstance(fortran, bool) or len(fields) != 3:
             raise ValueError("surplus fields")

@@ -7,8 +7,10 @@ either: they would let it change dtypes that everybody shares, or describe array
 from __future__ import annotations
 
 import math
+import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,14 @@ MODULES = {
 _FACTORIES = {"dict": dict, "list": list, "int": int, "float": float}
 
 
+@contextmanager
+def unremarked() -> Iterator[None]:
+    """Without remarks of Python and NumPy on how a file was written (``a5`` for ``S5``)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 class DType:
     """A dtype under construction: NumPy's own would let a file change dtypes that everybody shares."""
 
@@ -36,7 +46,8 @@ class DType:
             raise Broken(
                 "a plain NumPy dtype", type(text).__name__ if not isinstance(text, str) else repr(text[:40])
             )
-        self.dtype = np.dtype(text)
+        with unremarked():
+            self.dtype = np.dtype(text)
 
     def build(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) < 5 or any(s is not None for s in state[2:5]):
