@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from steadypose.errors import DataError
-from steadypose.refine.bank import BankSpec, bands_of, noise_of, to_frames
+from steadypose.refine.bank import BankSpec, bands_of, noise_of, series_of, to_frames
 from steadypose.refine.bank_numbers import Described, describe, scale_of
 
 SPEC = BankSpec()
@@ -25,9 +25,13 @@ def curves(frames: int, keypoints: int = 4, axes: int = 3, seed: int = 0) -> np.
     return (path + rng.normal(0, 0.01, path.shape)).astype(np.float32)
 
 
+def banded(x: np.ndarray, fps: float) -> np.ndarray:
+    return bands_of(series_of(x, fps), fps, SPEC)
+
+
 def described(x: np.ndarray, fps: float, size: float = 1.7) -> Described:
     bodies = np.full(x.shape[1], size)
-    return describe(bands_of(x, fps, SPEC), scale_of(x, bodies), fps, SPEC)
+    return describe(banded(x, fps), series_of(x, fps), scale_of(x, bodies), fps, SPEC)
 
 
 def same(a: Described, b: Described, tolerance: float = 2e-3) -> bool:
@@ -44,7 +48,7 @@ def reversed_in_time(d: Described) -> Described:
 def test_a_band_passes_what_its_response_says_and_keeps_the_phase(fps, frequency):
     t = np.arange(round(14 * fps)) / fps
     x = np.sin(2 * np.pi * frequency * t).astype(np.float32)[:, None]
-    bands = bands_of(x, fps, SPEC)[..., 0]
+    bands = banded(x, fps)[..., 0]
     edges = np.array(SPEC.edges[: len(bands)])
     low = 1 / (1 + (frequency / edges) ** SPEC.slope)
     inside = slice(round(5 * fps), -round(5 * fps))
@@ -52,11 +56,25 @@ def test_a_band_passes_what_its_response_says_and_keeps_the_phase(fps, frequency
         assert np.abs(band - response * x[:, 0])[inside].max() < 0.015
 
 
+def test_a_series_has_the_energy_of_its_curve_about_the_line():
+    x = curves(133)
+    line = x - series_about(x, 30.0)
+    assert np.abs(np.diff(line, 2, axis=0)).max() < 1e-5
+    assert np.isclose(np.square(series_of(x, 30.0)).sum(), np.square(x - line).sum(), rtol=1e-4)
+
+
+def series_about(x: np.ndarray, fps: float) -> np.ndarray:
+    """The curve that a series is of."""
+    from scipy.fft import idst
+
+    return np.asarray(idst(series_of(x, fps), type=2, axis=0, norm="ortho"))
+
+
 def test_bands_of_a_clip_are_those_of_the_clip_reversed_and_mirrored():
     x = curves(133)
-    bands = bands_of(x, 30.0, SPEC)
-    assert np.allclose(bands_of(x[::-1], 30.0, SPEC)[:, ::-1], bands, atol=1e-5)
-    assert np.allclose(bands_of(-x, 30.0, SPEC), -bands, atol=1e-6)
+    bands = banded(x, 30.0)
+    assert np.allclose(banded(x[::-1], 30.0)[:, ::-1], bands, atol=1e-5)
+    assert np.allclose(banded(-x, 30.0), -bands, atol=1e-6)
 
 
 @pytest.mark.parametrize("fps", RATES)
@@ -64,8 +82,8 @@ def test_where_a_calm_curve_ends_is_told_by_many_of_its_frames(fps):
     rng = np.random.default_rng(3)
     curve = 0.2 * np.sin(np.arange(round(5 * fps)) / fps)[:, None, None, None]
     noisy = (curve + rng.normal(0, 0.02, (len(curve), 1, 400, 3))).astype(np.float32)
-    slowest = bands_of(noisy, fps, SPEC)
-    left = noisy - slowest.sum(axis=0) - (curve - bands_of(curve.astype(np.float32), fps, SPEC).sum(axis=0))
+    slowest = banded(noisy, fps)
+    left = noisy - slowest.sum(axis=0) - (curve - banded(curve.astype(np.float32), fps).sum(axis=0))
     few = max(3, round(0.1 * fps))
     assert np.sqrt(np.square(left[[0, -1]]).mean()) < 0.75 * 0.02 * 2 / few**0.5
 
@@ -76,7 +94,7 @@ def test_where_a_fast_curve_ends_is_told_by_few(fps, phase):
     t = np.arange(round(3 * fps)) / fps
     wave = np.sin(2 * np.pi * 4 * t + phase)[:, None, None, None].astype(np.float32)
     # All bands are closed: what is left is the slowest motion, which begins and ends where the curve does.
-    left = wave - bands_of(wave, fps, SPEC).sum(axis=0)
+    left = wave - banded(wave, fps).sum(axis=0)
     assert abs(left[0, 0, 0, 0] - wave[0, 0, 0, 0]) < 0.25
     assert abs(left[-1, 0, 0, 0] - wave[-1, 0, 0, 0]) < 0.25
 
@@ -84,19 +102,19 @@ def test_where_a_fast_curve_ends_is_told_by_few(fps, phase):
 @pytest.mark.parametrize("frames", range(2, 12))
 def test_straight_lines_of_a_few_frames_have_no_bands(frames):
     line = (np.arange(frames)[:, None] * np.array([1.0, -2.0]) + 3).astype(np.float32)
-    assert np.abs(bands_of(line, 30.0, SPEC)).max() < 1e-5
+    assert np.abs(banded(line, 30.0)).max() < 1e-5
 
 
 def test_straight_lines_have_no_bands():
     line = (np.linspace(0, 50, 300)[:, None] * np.array([1.0, -2.0]) + 3).astype(np.float32)
-    assert np.abs(bands_of(line, 60.0, SPEC)).max() < 2e-4
+    assert np.abs(banded(line, 60.0)).max() < 2e-4
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(3, 400), st.sampled_from(RATES), st.integers(0, 999))
 def test_open_gates_take_nothing_away_and_closed_ones_all_bands(frames, fps, seed):
     x = curves(frames, seed=seed)
-    bands = bands_of(x, fps, SPEC)
+    bands = banded(x, fps)
     logits = np.full((SPEC.gates(frames, fps), 4, 3, len(SPEC.edges)), 16.0, np.float32)
     assert np.abs(noise_of(bands, logits)).max() < 1e-6
     assert np.allclose(noise_of(bands, -logits), bands.sum(axis=0), atol=1e-5)
@@ -116,6 +134,18 @@ def test_numbers_do_not_know_unit_sign_place_or_direction(frames, fps, keypoints
     assert same(described(-x, fps), seen)
     assert same(described(x[::-1], fps), reversed_in_time(seen))
     assert same(described(x + np.float32(3), fps), seen, 0.05)  # single precision
+
+
+@pytest.mark.parametrize("fps", RATES)
+def test_white_noise_is_as_high_in_every_band_at_every_rate(fps):
+    rng = np.random.default_rng(4)
+    x = rng.normal(0, 0.01, (round(10 * fps), 1, 60, 3)).astype(np.float32)
+    seen, bands = described(x, fps), len(SPEC.edges)
+    mean = seen.always.reshape(60, -1)[:, : 8 * bands].reshape(60, 8, bands)[:, 0].mean(axis=0)
+    present = SPEC.present(fps)
+    assert np.abs(mean[3:present]).max() < 0.25  # of a logarithm; slow bands last longer than a gate
+    above = seen.always[:, : 8 * bands].reshape(60, 8, bands)[:, 4, :present].mean(axis=0)
+    assert np.abs(above[2:]).max() < 0.1
 
 
 def test_numbers_of_rotations_do_not_know_how_the_camera_stands():

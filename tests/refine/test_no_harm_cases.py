@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from walker import walk
 
 import steadypose as sp
+from steadypose.data._processes import correlated
 from steadypose.rotations import geodesic
 
 DATA = Path(__file__).parents[1] / "data" / "no-harm"
@@ -100,6 +102,33 @@ def test_a_single_keypoint_is_not_made_worse(unit):
     out = sp.refine(seq).positions[:, 0]
     error, given = (np.linalg.norm(x - unit * truth, axis=-1).mean() for x in (out, noisy))
     assert error < 0.8 * given
+
+
+@pytest.mark.parametrize("fps", [24.0, 60.0, 240.0])
+@pytest.mark.parametrize("metres", [0.002, 0.02])
+def test_white_noise_leaves_hardly_more_than_gcv_does(fps, metres):
+    truth, _ = walk(round(5 * fps), fps, noise=0)
+    noisy = truth[:, 0] + np.random.default_rng(4).normal(0, metres, truth[:, 0].shape)
+    error, of_gcv = (
+        np.linalg.norm(sp.refine(sequence(noisy, fps), method).positions - truth, axis=-1).mean()
+        for method in ("network", "gcv")
+    )
+    assert error < 1.2 * of_gcv
+
+
+@pytest.mark.parametrize("fps", [30.0, 120.0])
+def test_a_strike_under_errors_that_last_is_not_made_worse(fps):
+    rng = np.random.default_rng(5)
+    t = np.arange(round(5 * fps)) / fps
+    x = body(len(t), fps)
+    for middle in (1.0, 2.2, 3.6):
+        x[:, 16, 0] += 0.5 * strike(t, middle, 0.25)
+        x[:, 15, 0] += 0.25 * strike(t, middle, 0.25)
+    noisy = x + 0.006 * correlated(x.shape, 0.05 * fps, rng)
+    out = sp.refine(sequence(noisy, fps), "network").positions[:, 0]
+    error, given = (np.linalg.norm(a - x, axis=-1)[:, 14:].mean() for a in (out, noisy))
+    assert error < given
+    assert np.ptp(out[:, 16, 0]) > 0.93 * np.ptp(x[:, 16, 0])
 
 
 def test_straight_lines_and_stillness_come_back():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from steadypose.refine.bank import BankSpec, bands_of, noise_of, to_frames
+from steadypose.refine.bank import BankSpec, bands_of, noise_of, series_of, to_frames
 from steadypose.train.gate_loss import GateErrors, GateLossConfig, errors_of, loss_of, passed
 
 SPEC = BankSpec(edges=(0.5, 1.0, 2.0, 4.0, 8.0))
@@ -21,7 +21,7 @@ def curves():
     rng = np.random.default_rng(0)
     truth = np.cumsum(rng.normal(0, 0.02, (FRAMES, PIECES, KEYPOINTS, AXES)), axis=0).astype(np.float32)
     noisy = truth + rng.normal(0, 0.03, truth.shape).astype(np.float32)
-    bands = bands_of(noisy, FPS, SPEC)
+    bands = bands_of(series_of(noisy, FPS), FPS, SPEC)
     size = np.array([1.7, 0.9], np.float32)
     return [torch.from_numpy(a) for a in (noisy, truth, bands, size)]
 

@@ -1,6 +1,6 @@
 """Noise that pieces of motion get: white, sparse, correlated or slow noise, or an estimator's.
 
-Every piece has a kind or two, of one size; keypoints and axes may differ.
+Some pieces have one kind of one size throughout; the rest a kind or two, and their keypoints and axes differ.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from steadypose.sequence import Floats
 
 __all__ = ["noise_like_estimators"]
 
+_PURE = 0.3  # share of pieces whose keypoints all have errors of one kind and size, none in common
 _COMMON = 0.45  # share of pieces in which groups of keypoints have a part of their errors in common
 _MIXED = 0.4  # share of pieces some of whose keypoints have errors of another kind
 _UNEVEN = 0.45  # share of pieces whose keypoints shake very differently …
@@ -55,6 +56,8 @@ def noise_like_estimators(
         found = estimated(of, fps, (0.999 * level, 1.001 * level), 0.0, rng)
         return _one_pole(found, fps, rng) if smoothed else found
 
+    if rng.random() < _PURE:
+        return errors(shape)
     each = _levels(shape[1], rng)[:, None]
     own = errors(shape)
     if rng.random() < _MIXED:  # hands may slip while the trunk is filtered

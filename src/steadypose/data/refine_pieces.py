@@ -22,7 +22,7 @@ from steadypose.data.mocap import Clip, load_clips
 from steadypose.data.refine_noise import noise_like_estimators
 from steadypose.data.refine_sets import _detected, _turned
 from steadypose.errors import DataError
-from steadypose.refine.bank import BankSpec, bands_of
+from steadypose.refine.bank import BankSpec, bands_of, series_of
 from steadypose.refine.bank_numbers import Described, describe, scale_of
 from steadypose.sequence import BodyMotion, Floats
 
@@ -86,7 +86,7 @@ class PieceData:
     sources: tuple[str, ...] | None = None
     licence: Literal["permissive", "any"] = "permissive"
     blocks: int = 400
-    rates: tuple[float, ...] = (15, 20, 24, 24, 25, 30, 30, 30, 30, 50, 60, 60, 60, 100, 120, 240)
+    rates: tuple[float, ...] = (15, 20, 24, 24, 25, 30, 30, 30, 30, 50, 60, 60, 60, 100, 120, 120, 240, 240)
     seconds: tuple[float, float] = (1.0, 8.0)
     speed: tuple[float, float] = (0.6, 2.2)
     slow: float = 0.15
@@ -134,10 +134,12 @@ class Block:
     size: Values
     lasting: Values
 
-    def described(self, noisy: Values, spec: BankSpec) -> tuple[Described, Values]:
-        """What a network sees of curves of this block, and their bands (bands, frames, pieces, …)."""
-        bands = bands_of(noisy, self.fps, spec)
-        return describe(bands, scale_of(noisy, self.size), self.fps, spec), bands
+    def described(self, curves: Values, spec: BankSpec) -> tuple[Described, Values]:
+        """What a network sees of curves made of this block's, and their bands (bands, frames, pieces, …)."""
+        raw = series_of(self.noisy, self.fps)
+        series = raw if curves is self.noisy else series_of(curves, self.fps)
+        bands = bands_of(series, self.fps, spec)
+        return describe(bands, raw, scale_of(curves, self.size), self.fps, spec), bands
 
 
 class Pieces:

@@ -78,10 +78,11 @@ class GateNet(nn.Module):
         )
         self.gates: nn.Module = nn.Linear(config.hidden, bands)
         self.straight: nn.Module = nn.Linear(numbers["now"], bands, bias=False)
+        self.straight_always: nn.Module = nn.Linear(numbers["always"], bands, bias=False)
         self.axis_now: nn.Module = nn.Linear(numbers["axis_now"], bands, bias=False)
         self.axis_always: nn.Module = nn.Linear(numbers["axis_always"], bands, bias=False)
         nn.init.normal_(self.gates.weight, std=0.1 / math.sqrt(config.hidden))
-        for layer in (self.straight, self.axis_now, self.axis_always):
+        for layer in (self.straight, self.straight_always, self.axis_now, self.axis_always):
             nn.init.zeros_(layer.weight)
         with torch.no_grad():  # the first numbers are the bands' own amplitudes, now and over a second
             self.axis_now.weight[:, :bands] = torch.eye(bands) * (_WIENER / 2 / _SCALE)
@@ -107,11 +108,14 @@ class GateNet(nn.Module):
             (gates, keypoints, axes, bands).
         """
         x = now * _SCALE
-        h = nn.functional.silu(self.now(x) + self.always(always * _SCALE))  # (gates, keypoints, hidden)
+        whole = always * _SCALE
+        h = nn.functional.silu(self.now(x) + self.always(whole))  # (gates, keypoints, hidden)
         for block in self.blocks:
             h = block(h)
         of_axes = self.axis_now(axis_now * _SCALE) + self.axis_always(axis_always * _SCALE)
-        logits: Tensor = (self.gates(h) + self.straight(x))[:, :, None] + of_axes
+        logits: Tensor = (self.gates(h) + self.straight(x) + self.straight_always(whole))[
+            :, :, None
+        ] + of_axes
         return logits.clamp(-_LIMIT, _LIMIT)
 
 

@@ -23,13 +23,13 @@ import numpy.typing as npt
 
 from steadypose.errors import DataError
 
-__all__ = ["BankSpec", "bands_of", "noise_of", "to_frames"]
+__all__ = ["BankSpec", "bands_of", "noise_of", "series_of", "to_frames"]
 
 Values = npt.NDArray[np.float32]
 
 # Numbers that the network sees of a keypoint: of a band and gate, of a band, and others; and of an axis.
-NOW, ALWAYS, GENERAL = 3, 4, 5
-AXIS_NOW, AXIS_ALWAYS = 2, 1
+NOW, ALWAYS, GENERAL = 3, 8, 8
+AXIS_NOW, AXIS_ALWAYS = 2, 2
 ENDS = (0.05, 0.07, 0.1, 0.15, 0.22, 0.33, 0.5, 0.75, 1.1, 1.6)  # seconds of lines fitted to an end
 APART = 4.0  # variances by which two of those differ if they have nothing in common; from 1 on they do less
 OF_BENDS = 20  # times the variance of white noise is that of its third differences
@@ -93,6 +93,10 @@ class BankSpec:
         """How many of the bands a recording has; one without any has one all the same."""
         return max(1, int(np.searchsorted(self.edges, HIGHEST * fps, side="right")))
 
+    def responses(self, frames: int, fps: float) -> Values:
+        """What each band passes of the members of a sine series; float32, shape (bands present, frames)."""
+        return _responses(self, frames, fps)
+
     def gates(self, frames: int, fps: float) -> int:
         """Gates of a recording, the first and the last of them at its ends; a few for every frame at most."""
         return max(2, min(round((frames - 1) / fps * self.gate_rate), MOST * frames) + 1)
@@ -119,13 +123,35 @@ class BankSpec:
         return cls(**data)
 
 
-def bands_of(x: Values, fps: float, spec: BankSpec) -> Values:
-    """The bands of curves above the lowest edge; what is left of a curve is the motion below it.
+def series_of(x: Values, fps: float) -> Values:
+    """The sine series of curves less the lines between their ends.
 
     Parameters
     ----------
     x : ndarray of float32, shape (frames, ..., axes)
         At an even rate, at least 2 frames, without NaN.
+    fps
+        Frames a second.
+
+    Returns
+    -------
+    ndarray of float32, shape (frames, ..., axes)
+        Member ``i`` has frequency ``(i + 1) * fps / (2 * frames)``; the sum of squares is the curve's.
+    """
+    from scipy.fft import dst
+
+    flat = (x - _between_ends(x, fps)).reshape(len(x), -1)
+    series: Values = dst(flat, type=2, axis=0, norm="ortho", overwrite_x=True).reshape(x.shape)
+    return series
+
+
+def bands_of(series: Values, fps: float, spec: BankSpec) -> Values:
+    """The bands of curves above the lowest edge; what is left of a curve is the motion below it.
+
+    Parameters
+    ----------
+    series : ndarray of float32, shape (frames, ...)
+        Of :func:`series_of`.
     fps
         Frames a second.
     spec
@@ -135,22 +161,19 @@ def bands_of(x: Values, fps: float, spec: BankSpec) -> Values:
     -------
     ndarray of float32, shape (bands present, frames, ...)
     """
-    from scipy.fft import dst, idst
+    from scipy.fft import idst
 
-    frames = len(x)
-    responses = _responses(frames, fps, spec)
-    flat = (x - _between_ends(x, fps)).reshape(frames, -1)
-    series = dst(flat, type=2, axis=0, norm="ortho", overwrite_x=True)
+    flat = series.reshape(len(series), -1)
+    responses = spec.responses(len(series), fps)
     out = np.empty((len(responses), *flat.shape), np.float32)
     for band, response in zip(out, responses, strict=True):
-        np.multiply(series, response[:, None], out=band)
+        np.multiply(flat, response[:, None], out=band)
         band[...] = idst(band, type=2, axis=0, norm="ortho", overwrite_x=True)
-    return out.reshape(len(responses), *x.shape)
+    return out.reshape(len(responses), *series.shape)
 
 
 @lru_cache(maxsize=64)
-def _responses(frames: int, fps: float, spec: BankSpec) -> Values:
-    """What each band passes of the members of a sine series; shape (bands, frames)."""
+def _responses(spec: BankSpec, frames: int, fps: float) -> Values:
     frequency = (np.arange(frames) + 1) * (fps / (2 * frames))
     edges = np.array(spec.edges[: spec.present(fps)])
     low = 1 / (1 + (frequency / edges[:, None]) ** spec.slope)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from steadypose.refine.bank import ALWAYS, AXIS_NOW, GENERAL, NOW, BankSpec, Values, to_frames
+from steadypose.refine.bank import ALWAYS, AXIS_ALWAYS, AXIS_NOW, GENERAL, NOW, BankSpec, Values, to_frames
+from steadypose.refine.bank_spline import splined
 
 __all__ = ["Described", "describe", "scale_of"]
 
@@ -55,21 +56,29 @@ def scale_of(x: Values, size: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.f
     return np.asarray(np.where(extent > 0, extent, 1.0))
 
 
-def describe(bands: Values, size: npt.NDArray[np.floating[Any]], fps: float, spec: BankSpec) -> Described:
+def describe(
+    bands: Values, raw: Values, size: npt.NDArray[np.floating[Any]], fps: float, spec: BankSpec
+) -> Described:
     """What a network is told of the curves of some bodies with as many keypoints each.
 
-    Sizes of bands are logarithms of amplitudes beside how much the keypoint (or the axis) shakes, so they
-    have no unit, and neither signs nor the direction of time matter. Of a keypoint, in the order of the
-    numbers: every band's amplitude now, over a second, and that of the body; of the whole recording the mean,
-    calm and height of every band, and whether the recording has it; how much the keypoint shakes beside the
-    body's size and beside the other keypoints, and the frame rate. Of an axis: its amplitude now and over a
-    second, and the mean of every band beside the keypoint's. The nine entries of a rotation count as one
-    axis, so that turning it changes nothing.
+    Sizes of bands are logarithms of amplitudes beside how much the keypoint (or the axis) shakes, and white
+    noise has the same in all of them: so they have no unit, mean the same at every frame rate, and neither
+    signs nor the direction of time matter. Of a keypoint, in the order of the numbers: every band's amplitude
+    now, over a second, and that of the body; of the whole recording the mean, calm and height of every band,
+    whether the recording has it, what cross-validation would let pass of it and how high it stands beside the
+    noise that this finds, both of the keypoint and of the body; how much the keypoint shakes beside the
+    body's size and beside the other keypoints, the frame rate, how much it shakes beside what
+    cross-validation takes for noise, that beside the other keypoints, and how sure it is of it. Of an axis:
+    its amplitude now and over a second, the mean of every band beside the keypoint's, and what
+    cross-validation would let pass beside what it would of the keypoint. The nine entries of a rotation count
+    as one axis, so that turning it changes nothing.
 
     Parameters
     ----------
     bands : ndarray of float32, shape (bands, frames, bodies, keypoints, axes)
         Of :func:`steadypose.refine.bank.bands_of`.
+    raw : ndarray of float32, shape (frames, bodies, keypoints, axes)
+        The sine series of the curves before any pass: what cross-validation judges.
     size : ndarray, shape (bodies,)
         Of the bodies, in the unit of the curves.
     fps
@@ -93,12 +102,15 @@ def describe(bands: Values, size: npt.NDArray[np.floating[Any]], fps: float, spe
         local[k] = (near @ square).reshape(local.shape[1:])
         slow[k] = (wide @ square).reshape(local.shape[1:])
     squared = np.square(unit)[:, None, None]
-    local *= squared
-    slow *= squared
+    white = np.square(spec.responses(frames, fps)).mean(axis=1)  # energy of white noise of variance 1
     fast = [k for k in range(count) if spec.edges[k] >= spec.level] or [count - 1]
+    of_fast = (white[fast] / white[fast].sum()).reshape(-1, *[1] * (local.ndim - 1))
+    for energy in (local, slow):
+        energy *= squared
+        energy /= white.reshape(-1, *[1] * (local.ndim - 1))
 
     point, point_slow = _mean_of_axes(local), _mean_of_axes(slow)  # (bands, gates, bodies, keypoints)
-    shaking = _logarithm(point[fast].sum(axis=0)).mean(axis=0)  # (bodies, keypoints)
+    shaking = _logarithm((point[fast] * of_fast[..., 0]).sum(axis=0)).mean(axis=0)  # (bodies, keypoints)
     amplitude = _logarithm(point) - shaking
     body = _logarithm(point.mean(axis=3, keepdims=True)) - shaking
     now = np.zeros((gates, bodies, keypoints, NOW, len(spec.edges)), np.float32)
@@ -109,24 +121,37 @@ def describe(bands: Values, size: npt.NDArray[np.floating[Any]], fps: float, spe
     calm = -_logarithm((1 / (point + np.float32(LEAST**2))).mean(axis=1)) - shaking
     height = _logarithm(point.mean(axis=1)) - shaking
     mean = amplitude.mean(axis=1)  # (bands, bodies, keypoints)
-    for kind, whole in enumerate((mean, calm, height)):
+    energies = np.square(raw) * squared  # (frames, bodies, keypoints, axes)
+    of_point = splined(_mean_of_axes(energies), fps, spec)
+    noise = of_point.noise + np.float32(LEAST**2)
+    above = point.mean(axis=1) / noise
+    others = np.broadcast_to(of_point.passing.mean(axis=2, keepdims=True), mean.shape)
+    others_above = np.broadcast_to(_logarithm(above.mean(axis=2, keepdims=True)), mean.shape)
+    told = (mean, calm, height, of_point.passing, _logarithm(above), others, others_above)
+    for kind, whole in enumerate(told):
         always[..., kind, :count] = np.moveaxis(whole, 0, -1)
-    always[..., 3, :count] = 1
+    always[..., len(told), :count] = 1
     general = np.zeros((bodies, keypoints, GENERAL), np.float32)
     general[..., 0] = 0 if keypoints == 1 else shaking - USUAL  # a single point has no size of a body
     general[..., 1] = shaking - shaking.mean(axis=1, keepdims=True)
     general[..., 2] = math.log(fps / 60)
     general[..., 3] = axes == 9
     general[..., 4] = keypoints == 1
+    found = _logarithm(of_point.noise)
+    general[..., 5] = shaking - found
+    general[..., 6] = found - found.mean(axis=1, keepdims=True)
+    general[..., 7] = of_point.free
 
-    level = _logarithm(local[fast].sum(axis=0)).mean(axis=0)  # (bodies, keypoints, axes)
+    level = _logarithm((local[fast] * of_fast).sum(axis=0)).mean(axis=0)  # (bodies, keypoints, axes)
     axis_now = np.zeros((*local.shape[1:], AXIS_NOW, len(spec.edges)), np.float32)
     own = _logarithm(local) - level
     axis_now[..., 0, :count] = np.moveaxis(own, 0, -1)
     axis_now[..., 1, :count] = np.moveaxis(_logarithm(slow) - level, 0, -1)
-    axis_always = np.zeros((*local.shape[2:], len(spec.edges)), np.float32)
-    beside = own.mean(axis=1) - mean[..., None]
-    axis_always[..., :count] = np.moveaxis(beside, 0, -1)
+    axis_always = np.zeros((*local.shape[2:], AXIS_ALWAYS, len(spec.edges)), np.float32)
+    axis_always[..., 0, :count] = np.moveaxis(own.mean(axis=1) - mean[..., None], 0, -1)
+    if local.shape[4] > 1:
+        of_axis = splined(energies, fps, spec).passing - of_point.passing[..., None]
+        axis_always[..., 1, :count] = np.moveaxis(of_axis, 0, -1)
     points = bodies * keypoints
     return Described(
         now.reshape(gates, points, -1),
