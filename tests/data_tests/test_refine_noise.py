@@ -45,7 +45,7 @@ def test_no_level_is_no_noise_and_twice_the_level_twice_the_noise(estimator):
 def test_noise_has_its_size(estimator):
     sizes = np.array([np.sqrt(np.square(x).mean()) for x in many(estimator=estimator)])
     assert 0.005 < np.median(sizes) < 0.03
-    assert sizes.min() > 0.001
+    assert np.quantile(sizes, 0.1) > 0.001  # where a few keypoints shake it may be none
     assert sizes.max() < 0.5
 
 
@@ -90,3 +90,11 @@ def test_keypoints_often_have_a_part_in_common(estimator):
         correlation = np.corrcoef(apart.T) - np.eye(apart.shape[1])
         shared += correlation.max() > 0.35
     assert 12 < shared < 48
+
+
+def test_some_pieces_have_one_kind_of_one_size_throughout():
+    def spread(x: np.ndarray) -> float:
+        return float(np.std(np.log(np.sqrt(np.square(x).mean(axis=(0, 2))) + 1e-9)))
+
+    alike = [spread(x) < 0.1 for x in many()]
+    assert 0.1 < np.mean(alike) < 0.5

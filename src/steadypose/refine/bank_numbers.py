@@ -16,6 +16,7 @@ from steadypose.refine.bank_spline import splined
 __all__ = ["Described", "describe", "scale_of"]
 
 LEAST = 1e-6  # of a body's size: motion below that is rounding
+NOTHING = 1e-12  # of the energy of white noise
 SLOW = 1.0  # seconds over which the slower of two energies is taken
 REACH = 3.0  # of a bell, in deviations
 SPARSE = 0.1  # share of entries from which on a matrix is quicker dense
@@ -102,7 +103,8 @@ def describe(
         local[k] = (near @ square).reshape(local.shape[1:])
         slow[k] = (wide @ square).reshape(local.shape[1:])
     squared = np.square(unit)[:, None, None]
-    white = np.square(spec.responses(frames, fps)).mean(axis=1)  # energy of white noise of variance 1
+    # Energies of white noise of variance 1; at rates that no camera has a band may pass nothing.
+    white = np.maximum(np.square(spec.responses(frames, fps)).mean(axis=1), np.float32(NOTHING))
     fast = [k for k in range(count) if spec.edges[k] >= spec.level] or [count - 1]
     of_fast = (white[fast] / white[fast].sum()).reshape(-1, *[1] * (local.ndim - 1))
     for energy in (local, slow):
