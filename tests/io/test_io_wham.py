@@ -41,6 +41,13 @@ def test_frames_of_nobody_are_a_gap_in_time(tmp_path):
     assert read(tmp_path, content)["world"].times == pytest.approx(np.array([0, 1, 2, 5, 6]) / 30)
 
 
+def test_persons_who_have_no_pose_in_common_are_refused(tmp_path):
+    content = samples.wham()
+    del content[0]["trans"], content[0]["pose_world"], content[7]["trans_world"]
+    with pytest.raises(FormatError, match="of every person, found neither"):
+        read(tmp_path, content)
+
+
 def test_the_same_frame_twice_is_named(tmp_path):
     content = samples.wham()
     content[7]["frame_ids"] = np.array([4, 5, 5, 9, 10])

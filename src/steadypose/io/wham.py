@@ -45,6 +45,8 @@ def read(probe: Probe, options: ReadOptions) -> dict[str, Motion]:
         )
         parts[name] = body
         streams[name] = body.motion(layouts()["smpl24"], tracks.times, tracks.names, space, tracks.notes)
+    if not streams:
+        raise probe.error("", "pose and trans, or pose_world and trans_world, of every person", "neither")
     for name, (points, motion) in tracks.vertices("camera").items():
         parts[name], streams[name] = points, motion
     kept = Kept(tracks.content, parts, _pickle.compression(probe.head))
