@@ -159,6 +159,7 @@ def _child(arguments: list[str], prepare: Callable[[], None]) -> tuple[int, str]
     if not pid:
         os.dup2(mouth, 2)
         os.close(ear)
+        sys.stderr = os.fdopen(2, "w")  # the stream of before may take itself for a file, and seek
         try:
             prepare()
             code = steadypose(arguments)

@@ -1,7 +1,7 @@
 """What generalised cross-validation would let pass of every band, and how noisy it holds a curve.
 
 Members of a sine series are to a smoothing spline what frequencies are to a filter: of the one at frequency f
-it passes 1 / (1 + (f / cutoff) ** 4). Its score (``refine/gcv.py``) follows from the squares of the series
+it passes 1 / (1 + (f / cutoff) ** 4). Its score (Craven and Wahba 1979; ``refine/gcv.py``) follows from the squares of the series
 alone, for many cutoffs at once. Not the best cutoff is taken but all of them, by how much their scores tell.
 
 That is right where noise is independent from frame to frame, and wrong where errors last. A network that is
@@ -76,7 +76,7 @@ def splined(squares: Values, fps: float, spec: BankSpec) -> Splined:
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)  # a tenth of a megabyte for 12 s at 60 frames a second
 def _cutoffs(frames: int, fps: float, spec: BankSpec) -> tuple[Values, Values, Values]:
     """Of every cutoff: squares of what it takes of each member of a series, the mean of what it takes, and
     what it passes of each band; (cutoffs, frames), (cutoffs,), (bands, cutoffs).
