@@ -118,9 +118,8 @@ def test_samples_that_are_not_believed_hardly_count(weights):
     spoilt[60:64, 2] += 0.5
     w[60:64, 2] = 0.02
     y, clean, unspoilt = smooth(weights, spoilt, w=w), smooth(weights, x), smooth(weights, x, w=w)
-    assert (
-        np.abs(y - unspoilt)[:, 2].max() < 0.1
-    )  # of half a metre: the spline they are drawn to sees a little
+    # Of half a metre: the spline that they are drawn to sees a little of them.
+    assert np.abs(y - unspoilt)[:, 2].max() < 0.1
     assert np.abs(y - clean)[:, 2].max() < 0.13
     assert np.allclose(y[:, 0], clean[:, 0], atol=0.01)
 

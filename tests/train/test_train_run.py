@@ -157,7 +157,8 @@ def test_another_training_is_not_resumed(tmp_path):
             claim(tmp_path, other, resume=True)
 
 
-def test_what_never_got_to_train_is_no_training(tmp_path):
+def test_what_never_got_to_train_is_no_training(tmp_path, monkeypatch):
+    monkeypatch.delenv("STEADYPOSE_DATA", raising=False)  # there is nothing to validate on
     c = config(epochs=1)
     with pytest.raises(DataError):
         train(c, tmp_path / "run", train_set=pairs(replace(c.spec, length=2)), validation_set=None)

@@ -47,8 +47,8 @@ AGAIN = 3  # passes after the first, at most
 SMALLEST = 1e-30  # of a body's size: single precision ends a little below
 FIRMNESS = 3.0  # power of strength that multiplies the energy of noise
 # Added to all logits: a little more passes than has the least error on average. Chosen on the validation grid
-# of experiments/no_harm: .27 % of its cells are worse than the input by over 5 % (without, which is a strength
-# of 1.1126: .34 %), and the mean error over the oracle's is .939 (.938).
+# of experiments/no_harm: .27 % of its cells are worse than the input by over 5 % (without, which is strength
+# 1.1126: .34 %), and the mean error over the oracle's is .939 (.938).
 CAUTION = 0.32
 
 

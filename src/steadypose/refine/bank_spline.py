@@ -1,8 +1,9 @@
 """What generalised cross-validation would let pass of every band, and how noisy it holds a curve.
 
 Members of a sine series are to a smoothing spline what frequencies are to a filter: of the one at frequency f
-it passes 1 / (1 + (f / cutoff) ** 4). Its score (Craven and Wahba 1979; ``refine/gcv.py``) follows from the squares of the series
-alone, for many cutoffs at once. Not the best cutoff is taken but all of them, by how much their scores tell.
+it passes 1 / (1 + (f / cutoff) ** 4). Its score (Craven and Wahba 1979; ``refine/gcv.py``) follows from the
+squares of the series alone, for many cutoffs at once. Not the best cutoff is taken but all of them, by how
+much their scores tell.
 
 That is right where noise is independent from frame to frame, and wrong where errors last. A network that is
 told both this and how large the bands are can learn which of it to believe.
