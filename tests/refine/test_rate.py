@@ -140,7 +140,7 @@ def test_spline(knots: int, seed: int, even: bool) -> None:
     rng = np.random.default_rng(seed)
     t = np.arange(float(knots)) if even else np.cumsum(rng.uniform(0.5, 1.5, knots))
     x = rng.normal(size=(knots, 2)).astype(np.float32)
-    np.testing.assert_allclose(spline(x, t, t), x, atol=1e-6)
+    np.testing.assert_allclose(spline(x, t, t), x, atol=4e-6)  # single precision of numbers up to 4
     at = np.sort(rng.uniform(t[0], t[-1], 50))
     if knots > 2 * MARGIN:  # away from the ends it is the spline of the textbook
         inner = at[(at > t[6]) & (at < t[-7])]
